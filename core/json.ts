@@ -1,0 +1,6 @@
+/** What a state machine carries between its states. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+
+export interface JsonObject {
+  readonly [key: string]: Json;
+}

@@ -1,0 +1,42 @@
+export type MachineState = 'starting' | 'running' | 'stopping' | 'stopped' | 'terminated';
+
+/** What the machine API says of one machine. */
+export interface MachineObservation {
+  readonly machineId: string;
+  readonly state: MachineState;
+  /** The API's own health checks; null while they have not reported. */
+  readonly healthy: boolean | null;
+  /** Null until it has one. */
+  readonly address: string | null;
+  readonly site: string;
+}
+
+export interface LaunchOrder {
+  readonly cluster: string;
+  readonly nodeId: string;
+  readonly site: string;
+  /** The same token launches the same machine, once. */
+  readonly clientToken: string;
+  /** The launch template, or null for the cluster's own. */
+  readonly launchTemplate: string | null;
+  /** A volume snapshot from which its data directory is made; null: an empty one. */
+  readonly volumeSnapshot: string | null;
+}
+
+/** Machines that run a node and its agent: EC2 instances. Only those tagged `rejoin:cluster` are ever changed. */
+export interface Machines {
+  /** Null when there is no such machine, or no trace of it any more. @throws ApiThrottled */
+  observe(machineId: string): Promise<MachineObservation | null>;
+  /** Every machine of a cluster that is not terminated. */
+  list(cluster: string): Promise<readonly MachineObservation[]>;
+  /** @throws CapacityShort when the site has none; ApiThrottled; ApiRefused */
+  launch(order: LaunchOrder): Promise<MachineObservation>;
+  /** Asks for a forced stop. `observe` tells when it is done. Stopping a stopped machine is no error. */
+  stop(machineId: string): Promise<void>;
+  /** Cuts the machine off the network, whatever its state. */
+  quarantine(machineId: string, quarantineGroup: string): Promise<void>;
+  /** Ends the machine and its volumes. Absent ones are no error. */
+  terminate(machineId: string): Promise<void>;
+  /** The newest usable snapshot of a node's volume, or null. */
+  newestSnapshot(cluster: string): Promise<{ readonly snapshotId: string; readonly takenAtMs: number; readonly nodeId: string } | null>;
+}

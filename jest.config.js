@@ -1,0 +1,15 @@
+/** @type {import('jest').Config} */
+const shared = {
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  testEnvironment: 'node',
+};
+
+/** Three suites: `unit` has no network and takes seconds; `server` uses real PostgreSQL processes; `aws` talks to moto_server. */
+module.exports = {
+  projects: [
+    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['\\.server\\.test\\.ts$', '\\.aws\\.test\\.ts$', '/node_modules/'] },
+    { ...shared, displayName: 'server', testMatch: ['<rootDir>/test/**/*.server.test.ts'] },
+    { ...shared, displayName: 'aws', testMatch: ['<rootDir>/test/**/*.aws.test.ts'] },
+  ],
+  testTimeout: 60_000,
+};
