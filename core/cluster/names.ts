@@ -10,7 +10,10 @@ export function shardId(number: number): string {
 export function shardNumber(id: string): number {
   const digits = /^shard_(\d{4})$/.exec(id)?.[1];
   if (digits === undefined) {
-    throw new RejoinError('InvalidInput', `'${id}' is not a shard id; expected 'shard_' and four digits, such as 'shard_0007'`);
+    throw new RejoinError(
+      'InvalidInput',
+      `'${id}' is not a shard id; expected 'shard_' and four digits, such as 'shard_0007'`,
+    );
   }
   return Number(digits);
 }

@@ -9,7 +9,10 @@ const pattern = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i;
 export function positionBytes(position: LogPosition): bigint {
   const match = pattern.exec(position);
   if (match?.[1] === undefined || match[2] === undefined) {
-    throw new RejoinError('InvalidInput', `'${position}' is not a log position; expected two hexadecimal numbers such as '16/B374D848'`);
+    throw new RejoinError(
+      'InvalidInput',
+      `'${position}' is not a log position; expected two hexadecimal numbers such as '16/B374D848'`,
+    );
   }
   return (BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`);
 }

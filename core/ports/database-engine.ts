@@ -79,25 +79,56 @@ export interface DatabaseStructure {
   /** @throws PreflightRefused when a table can't be restored by rows */
   describe(address: DatabaseAddress, schemas: readonly string[]): Promise<SchemaDescription>;
   /** Creates what `beforeRows` says and the shard's bookkeeping, closed for writes. What is there already stays. */
-  createTables(address: DatabaseAddress, order: { readonly shard: string; readonly epoch: number; readonly schema: SchemaDescription }): Promise<void>;
+  createTables(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly epoch: number; readonly schema: SchemaDescription },
+  ): Promise<void>;
   /** Starts building keys and indexes and returns at once; the server goes on by itself. Repeating it starts what is missing. */
-  startIndexes(address: DatabaseAddress, order: { readonly shard: string; readonly schema: SchemaDescription; readonly part: 'keys' | 'indexes' }): Promise<void>;
-  indexProgress(address: DatabaseAddress, order: { readonly shard: string; readonly schema: SchemaDescription; readonly part: 'keys' | 'indexes' }): Promise<{ readonly built: number; readonly total: number; readonly running: readonly string[]; readonly failed: readonly string[] }>;
+  startIndexes(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly schema: SchemaDescription; readonly part: 'keys' | 'indexes' },
+  ): Promise<void>;
+  indexProgress(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly schema: SchemaDescription; readonly part: 'keys' | 'indexes' },
+  ): Promise<{
+    readonly built: number;
+    readonly total: number;
+    readonly running: readonly string[];
+    readonly failed: readonly string[];
+  }>;
   /** Foreign keys, triggers and what else comes after the rows. Repeating it changes nothing. */
-  finishTables(address: DatabaseAddress, order: { readonly shard: string; readonly schema: SchemaDescription }): Promise<void>;
+  finishTables(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly schema: SchemaDescription },
+  ): Promise<void>;
   /** Drops a shard that was never opened here. */
-  dropShard(address: DatabaseAddress, order: { readonly shard: string; readonly schemas: readonly string[] }): Promise<void>;
+  dropShard(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly schemas: readonly string[] },
+  ): Promise<void>;
 }
 
 /** Who may write a shard, and who confirms its commits. Every session uses `synchronous_commit = local`. */
 export interface DatabaseOwnership {
   /** Adds the write check (rule 2) and the durability check (rule 3) to a shard's tables. */
-  installShard(address: DatabaseAddress, order: { readonly shard: string; readonly schemas: readonly string[]; readonly epoch: number; readonly writable: boolean }): Promise<void>;
+  installShard(
+    address: DatabaseAddress,
+    order: {
+      readonly shard: string;
+      readonly schemas: readonly string[];
+      readonly epoch: number;
+      readonly writable: boolean;
+    },
+  ): Promise<void>;
   shards(address: DatabaseAddress): Promise<readonly ShardOnNode[]>;
   /** Sets sequences past the largest value, then accepts writes at `epoch`. Never lowers an epoch. */
   openShard(address: DatabaseAddress, order: { readonly shard: string; readonly epoch: number }): Promise<void>;
   /** Takes the shard's lock alone, refuses writes from then on; returns the position after the last write. @throws SqlFailed when `drainTimeoutMs` runs out */
-  closeShard(address: DatabaseAddress, order: { readonly shard: string; readonly epoch: number; readonly drainTimeoutMs: number }): Promise<LogPosition>;
+  closeShard(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly epoch: number; readonly drainTimeoutMs: number },
+  ): Promise<LogPosition>;
   /** Replaces the list of followers that confirm each commit; [] confirms locally. */
   setSynchronousFollowers(address: DatabaseAddress, names: readonly string[]): Promise<void>;
   synchronousFollowers(address: DatabaseAddress): Promise<readonly string[]>;
@@ -106,10 +137,16 @@ export interface DatabaseOwnership {
 /** Slots and the changes that come out of them. */
 export interface DatabaseCapture {
   /** Creates publication (explicit tables) and slot; an existing usable slot of that name is kept. @returns where changes begin */
-  openSlot(address: DatabaseAddress, order: { readonly slot: string; readonly shard: string; readonly schemas: readonly string[] }): Promise<LogPosition>;
+  openSlot(
+    address: DatabaseAddress,
+    order: { readonly slot: string; readonly shard: string; readonly schemas: readonly string[] },
+  ): Promise<LogPosition>;
   slot(address: DatabaseAddress, slot: string): Promise<SlotState>;
   /** Reads without consuming. Null when there is nothing. @throws SlotLost */
-  peek(address: DatabaseAddress, order: { readonly slot: string; readonly shard: string; readonly maxBytes: number }): Promise<CapturedChanges | null>;
+  peek(
+    address: DatabaseAddress,
+    order: { readonly slot: string; readonly shard: string; readonly maxBytes: number },
+  ): Promise<CapturedChanges | null>;
   advance(address: DatabaseAddress, order: { readonly slot: string; readonly to: LogPosition }): Promise<void>;
   /** Drops the slot, ending whoever reads it. Absent ones are no error. */
   dropSlot(address: DatabaseAddress, slot: string): Promise<void>;
@@ -118,15 +155,36 @@ export interface DatabaseCapture {
 /** Rows in and out. */
 export interface DatabaseRows {
   /** Cuts the shard's tables into ranges of about `rowsPerChunk` rows and at most `bytesPerChunk` bytes. An empty table has one range. */
-  planRanges(address: DatabaseAddress, order: { readonly schemas: readonly string[]; readonly rowsPerChunk: number; readonly bytesPerChunk: number }): Promise<readonly { readonly range: RowRange; readonly columns: readonly string[] }[]>;
+  planRanges(
+    address: DatabaseAddress,
+    order: { readonly schemas: readonly string[]; readonly rowsPerChunk: number; readonly bytesPerChunk: number },
+  ): Promise<readonly { readonly range: RowRange; readonly columns: readonly string[] }[]>;
   /** The range's rows in COPY text format, read without a lock. @throws SqlFailed when they exceed `maxBytes` */
-  readRange(address: DatabaseAddress, order: { readonly range: RowRange; readonly columns: readonly string[]; readonly maxBytes: number }): Promise<{ readonly body: Buffer; readonly rows: number }>;
+  readRange(
+    address: DatabaseAddress,
+    order: { readonly range: RowRange; readonly columns: readonly string[]; readonly maxBytes: number },
+  ): Promise<{ readonly body: Buffer; readonly rows: number }>;
   /** Loads rows once: a repeated call with the same `loadId` does nothing. Triggers and foreign keys don't fire. @returns rows added */
-  loadRows(address: DatabaseAddress, order: { readonly loadId: string; readonly shard: string; readonly range: RowRange; readonly columns: readonly string[]; readonly body: Buffer }): Promise<number>;
+  loadRows(
+    address: DatabaseAddress,
+    order: {
+      readonly loadId: string;
+      readonly shard: string;
+      readonly range: RowRange;
+      readonly columns: readonly string[];
+      readonly body: Buffer;
+    },
+  ): Promise<number>;
   /** Applies changes once, in batches, each with the position it reaches, in one transaction. Changes at or before the position reached are passed over. */
-  applyChanges(address: DatabaseAddress, order: { readonly shard: string; readonly lineage: string; readonly body: Buffer; readonly to: LogPosition }): Promise<{ readonly rows: number; readonly passedOver: number }>;
+  applyChanges(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly lineage: string; readonly body: Buffer; readonly to: LogPosition },
+  ): Promise<{ readonly rows: number; readonly passedOver: number }>;
   /** The position reached in a lineage (one slot's log), or null before the first apply. */
-  appliedTo(address: DatabaseAddress, order: { readonly shard: string; readonly lineage: string }): Promise<LogPosition | null>;
+  appliedTo(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly lineage: string },
+  ): Promise<LogPosition | null>;
 }
 
 /** Content compared between two nodes (rule 12). */
@@ -134,9 +192,16 @@ export interface DatabaseComparison {
   checksum(address: DatabaseAddress, range: RowRange): Promise<RowChecksum>;
   digests(address: DatabaseAddress, range: RowRange): Promise<readonly KeyDigest[]>;
   /** MD5 and xmin of one row, or null when there is none. */
-  rowDigest(address: DatabaseAddress, order: { readonly range: RowRange; readonly key: readonly string[] }): Promise<{ readonly md5: string; readonly xmin: string } | null>;
+  rowDigest(
+    address: DatabaseAddress,
+    order: { readonly range: RowRange; readonly key: readonly string[] },
+  ): Promise<{ readonly md5: string; readonly xmin: string } | null>;
   /** Copies rows by key from source to target, deleting there what the source lacks. @returns rows written or deleted */
-  repairRows(source: DatabaseAddress, target: DatabaseAddress, order: { readonly shard: string; readonly range: RowRange; readonly keys: readonly (readonly string[])[] }): Promise<number>;
+  repairRows(
+    source: DatabaseAddress,
+    target: DatabaseAddress,
+    order: { readonly shard: string; readonly range: RowRange; readonly keys: readonly (readonly string[])[] },
+  ): Promise<number>;
 }
 
 /** Native logical replication of one shard from its primary to its follower. */
@@ -145,9 +210,20 @@ export interface DatabaseReplication {
    * Creates the subscription on an existing slot, not enabled; advances its replication origin to `from`; enables it.
    * Repeating it changes nothing.
    */
-  follow(follower: DatabaseAddress, order: { readonly name: string; readonly shard: string; readonly primary: DatabaseAddress; readonly from: LogPosition }): Promise<void>;
+  follow(
+    follower: DatabaseAddress,
+    order: {
+      readonly name: string;
+      readonly shard: string;
+      readonly primary: DatabaseAddress;
+      readonly from: LogPosition;
+    },
+  ): Promise<void>;
   /** What the primary knows of a follower. */
-  followerState(primary: DatabaseAddress, name: string): Promise<{ readonly streaming: boolean; readonly flushedTo: LogPosition | null; readonly lagBytes: number | null }>;
+  followerState(
+    primary: DatabaseAddress,
+    name: string,
+  ): Promise<{ readonly streaming: boolean; readonly flushedTo: LogPosition | null; readonly lagBytes: number | null }>;
   /** Writes a row that a shard's follower will confirm; returns the position after it. */
   writeMarker(primary: DatabaseAddress, shard: string): Promise<LogPosition>;
   /** Stops following and proves that no apply worker is left: from then on it confirms nothing. */
@@ -159,7 +235,8 @@ export interface DatabaseReplication {
 
 /** All that Rejoin asks of a database server. Steps name the parts they need. */
 export interface DatabaseEngine
-  extends DatabaseProbing,
+  extends
+    DatabaseProbing,
     DatabaseStructure,
     DatabaseOwnership,
     DatabaseCapture,

@@ -38,5 +38,7 @@ export interface Machines {
   /** Ends the machine and its volumes. Absent ones are no error. */
   terminate(machineId: string): Promise<void>;
   /** The newest usable snapshot of a node's volume, or null. */
-  newestSnapshot(cluster: string): Promise<{ readonly snapshotId: string; readonly takenAtMs: number; readonly nodeId: string } | null>;
+  newestSnapshot(
+    cluster: string,
+  ): Promise<{ readonly snapshotId: string; readonly takenAtMs: number; readonly nodeId: string } | null>;
 }

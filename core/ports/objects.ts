@@ -13,7 +13,11 @@ export interface Objects {
   /** The object's size, or null when there is none. */
   head(key: string): Promise<StoredObject | null>;
   /** Writes the object; with `ifAbsent`, only where there is none. @throws ConditionFailed when there is one */
-  write(key: string, body: Buffer, options?: { readonly ifAbsent?: boolean; readonly contentType?: string }): Promise<void>;
+  write(
+    key: string,
+    body: Buffer,
+    options?: { readonly ifAbsent?: boolean; readonly contentType?: string },
+  ): Promise<void>;
   /** The objects whose key begins with `prefix`, in the order of their keys. */
   list(prefix: string): AsyncIterable<StoredObject>;
   /** Removes objects; absent ones are no error. */

@@ -14,7 +14,13 @@ export interface RegistryItem extends ItemKey {
 export type Condition = 'absent' | { readonly equals: JsonObject } | { readonly absentOrEquals: JsonObject };
 
 export type Change =
-  | { readonly kind: 'put'; readonly key: ItemKey; readonly value: JsonObject; readonly when: Condition; readonly expiresAtMs?: number }
+  | {
+      readonly kind: 'put';
+      readonly key: ItemKey;
+      readonly value: JsonObject;
+      readonly when: Condition;
+      readonly expiresAtMs?: number;
+    }
   | { readonly kind: 'remove'; readonly key: ItemKey; readonly when: Condition }
   | { readonly kind: 'check'; readonly key: ItemKey; readonly when: Condition };
 

@@ -5,7 +5,12 @@ export type ProbeAnswer = 'open' | 'refused' | 'timed out';
 
 /** Asks from a site's own network whether a TCP port answers. */
 export interface Prober {
-  probe(target: { readonly fromSite: string; readonly host: string; readonly port: number; readonly timeoutMs: number }): Promise<ProbeAnswer>;
+  probe(target: {
+    readonly fromSite: string;
+    readonly host: string;
+    readonly port: number;
+    readonly timeoutMs: number;
+  }): Promise<ProbeAnswer>;
 }
 
 export interface DnsRecord {
@@ -16,7 +21,10 @@ export interface DnsRecord {
   readonly values: readonly string[];
 }
 
-export type DnsChange = { readonly action: 'upsert' | 'create' | 'delete'; readonly record: DnsRecord };
+export interface DnsChange {
+  readonly action: 'upsert' | 'create' | 'delete';
+  readonly record: DnsRecord;
+}
 
 /** The records by which clients find nodes: one hosted zone. */
 export interface Dns {
@@ -91,7 +99,11 @@ export interface StateVisit {
 /** State machine executions. `machine` is a workflow's name, such as `node-recovery`. */
 export interface Executions {
   /** Names stay taken: `already taken` means that this alarm has its execution. */
-  start(order: { readonly machine: string; readonly name: string; readonly input: JsonObject }): Promise<{ readonly arn: string; readonly started: boolean }>;
+  start(order: {
+    readonly machine: string;
+    readonly name: string;
+    readonly input: JsonObject;
+  }): Promise<{ readonly arn: string; readonly started: boolean }>;
   describe(machine: string, name: string): Promise<ExecutionRecord | null>;
   /** The states that an execution has been in, in order of entry. */
   visits(machine: string, name: string): Promise<readonly StateVisit[]>;
@@ -101,6 +113,13 @@ export interface Executions {
 /** Runs a prepared command on a machine's host, through its management agent: used where SQL does not reach. */
 export interface HostCommands {
   /** @returns an id for `result` */
-  send(order: { readonly machineId: string; readonly command: 'stop-database' | 'start-database' | 'restore-volume'; readonly parameters: Readonly<Record<string, string>> }): Promise<{ readonly commandId: string }>;
-  result(commandId: string, machineId: string): Promise<{ readonly state: 'running' | 'succeeded' | 'failed'; readonly output: string }>;
+  send(order: {
+    readonly machineId: string;
+    readonly command: 'stop-database' | 'start-database' | 'restore-volume';
+    readonly parameters: Readonly<Record<string, string>>;
+  }): Promise<{ readonly commandId: string }>;
+  result(
+    commandId: string,
+    machineId: string,
+  ): Promise<{ readonly state: 'running' | 'succeeded' | 'failed'; readonly output: string }>;
 }
