@@ -21,7 +21,7 @@ const stepRecordSchema = z.strictObject({
   attempts: z.number().int(),
   ok: z.boolean(),
   /** What the step answered; null when it failed. */
-  result: z.json() as z.ZodType<Json>,
+  result: z.json(),
   /** The error's name and message when it failed; null otherwise. */
   error: z.string().nullable(),
 });

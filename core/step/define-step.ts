@@ -16,7 +16,7 @@ export interface StepPorts {
 /** What a state gives its Lambda: which run and state it is, and the step's own input. */
 export const stepEventSchema = z.strictObject({
   run: z.strictObject({ machine: z.string().min(1), execution: z.string().min(1), state: z.string().min(1) }),
-  input: z.json() as z.ZodType<Json>,
+  input: z.json(),
 });
 export type StepEvent = z.infer<typeof stepEventSchema>;
 
@@ -84,13 +84,8 @@ export function defineStep<Input, Output extends Json>(
     };
     try {
       const result = await act(input, context);
-      await ports.ledger.keep(context.run, given, {
-        ...begun,
-        endedAtMs: ports.clock.nowMs(),
-        ok: true,
-        result,
-        error: null,
-      });
+      const done: StepRecord = { ...begun, endedAtMs: ports.clock.nowMs(), ok: true, result, error: null };
+      await ports.ledger.keep(context.run, given, done, which);
       return result;
     } catch (thrown) {
       const error = `${thrown instanceof Error ? thrown.name : 'Error'}: ${messageOf(thrown)}`;
