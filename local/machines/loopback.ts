@@ -1,0 +1,69 @@
+import { createServer, type Server } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { RejoinError } from '../../core/errors';
+
+/** A listener on this port of 127.R.0.1 is the claim to all of 127.R.0.0/16; the system drops it when its process ends. */
+const claimPort = 7_431;
+const tries = 100;
+
+/** Loopback addresses that no other run uses: 127.R.0.0 to 127.R.255.255. */
+export class LoopbackRange {
+  private constructor(
+    /** The first two numbers, such as `127.83`. */
+    readonly prefix: string,
+    private readonly claim: Server,
+  ) {}
+
+  /**
+   * Claims a free range.
+   *
+   * @throws ApiRefused where the system answers on 127.0.0.1 only (macOS), with the command that adds addresses
+   */
+  static async claim(firstChoice: number = randomInt(1, 255)): Promise<LoopbackRange> {
+    for (let attempt = 0; attempt < tries; attempt += 1) {
+      const prefix = `127.${((firstChoice - 1 + attempt) % 254) + 1}`;
+      const claim = await listen(`${prefix}.0.1`);
+      if (claim !== null) {
+        return new LoopbackRange(prefix, claim);
+      }
+    }
+    throw new RejoinError('ApiRefused', `no free range of loopback addresses in ${tries} tries; end other runs first`);
+  }
+
+  /** The address with these two last numbers. */
+  address(third: number, fourth: number): string {
+    return `${this.prefix}.${third}.${fourth}`;
+  }
+
+  async release(): Promise<void> {
+    await new Promise((resolve) => this.claim.close(resolve));
+  }
+}
+
+/** Null when the range is claimed already. */
+async function listen(host: string): Promise<Server | null> {
+  const server = createServer((socket) => socket.destroy());
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') {
+        resolve(null);
+      } else if (error.code === 'EADDRNOTAVAIL') {
+        reject(noFurtherAddresses(host, error));
+      } else {
+        reject(error);
+      }
+    });
+    server.listen(claimPort, host, () => {
+      // A claim alone keeps no process alive.
+      resolve(server.unref());
+    });
+  });
+}
+
+function noFurtherAddresses(host: string, cause: Error): RejoinError {
+  return new RejoinError(
+    'ApiRefused',
+    `this system answers on no loopback address but 127.0.0.1, and each machine needs one of its own; add them with 'sudo ifconfig lo0 alias ${host}'`,
+    { cause },
+  );
+}

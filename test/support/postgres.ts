@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { DatabaseAddress } from '../../core/ports/database-engine';
+import type { Credentials } from '../../core/ports/surroundings';
+import type { ConnectionSource } from '../../engines/postgresql/connection';
+import { identifier } from '../../engines/postgresql/identifier';
+import { LoopbackRange } from '../../local/machines/loopback';
+import { findBinaries } from '../../local/postgresql/binaries';
+import { copyDataDirectory, makeServerDirectory, makeTemplate } from '../../local/postgresql/data-directory';
+import { startServer, type PostgresServer, type ServerOrder } from '../../local/postgresql/server';
+
+const port = 5432;
+
+export interface TestServerOptions {
+  /** @default 'test' */
+  readonly cluster?: string;
+  /** @default 'node-1' */
+  readonly nodeId?: string;
+  /** True: fsync stays on, so that a kill loses no commit. @default false */
+  readonly durable?: boolean;
+  /** Lines of postgresql.conf, such as `{ max_slot_wal_keep_size: '1MB' }`. @default {} */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A real PostgreSQL server of its own address and data directory. Call `stop` in `afterAll`. */
+export interface TestServer {
+  /** Its `database` is `postgres`; see `freshDatabase`. */
+  readonly address: DatabaseAddress;
+  /** A superuser. */
+  readonly credentials: Credentials;
+  readonly source: ConnectionSource;
+  readonly server: PostgresServer;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+  /** SIGKILL to all its processes; the data stays until `stop`, for `restart`. */
+  kill(): Promise<void>;
+  /** Starts it again, on the same address and data. */
+  restart(): Promise<void>;
+}
+
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const range = await LoopbackRange.claim();
+  const folder = await mkdtemp(join(tmpdir(), 'rejoin-test-postgresql-'));
+  const cleanUp = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    await range.release();
+  };
+  try {
+    return await startIn(folder, range.address(0, 1), options, cleanUp);
+  } catch (thrown) {
+    await cleanUp();
+    throw thrown;
+  }
+}
+
+async function startIn(
+  folder: string,
+  host: string,
+  options: TestServerOptions,
+  cleanUp: () => Promise<void>,
+): Promise<TestServer> {
+  const binaries = await findBinaries();
+  const credentials = { username: 'admin', password: randomBytes(12).toString('hex') };
+  // The server's user has to pass.
+  await chmod(folder, 0o711);
+  const place = join(folder, 'server');
+  await makeServerDirectory(binaries.user, place);
+  const template = join(folder, 'template');
+  await makeTemplate(binaries, template, credentials);
+  const order: ServerOrder = {
+    binaries,
+    dataDirectory: join(place, 'data'),
+    logFile: join(place, 'server.log'),
+    host,
+    port,
+    tls: null,
+    durable: options.durable ?? false,
+    settings: options.settings ?? {},
+    administrator: credentials,
+    roles: [],
+    databases: [],
+  };
+  await copyDataDirectory(binaries.user, template, order.dataDirectory);
+  let server = await startServer(order);
+  return {
+    address: {
+      cluster: options.cluster ?? 'test',
+      nodeId: options.nodeId ?? 'node-1',
+      host,
+      port,
+      database: 'postgres',
+    },
+    credentials,
+    source: { credentials: async () => credentials, certificateAuthority: async () => null },
+    get server() {
+      return server;
+    },
+    stop: async () => {
+      await server.kill();
+      await cleanUp();
+    },
+    kill: () => server.kill(),
+    restart: async () => {
+      await server.kill();
+      server = await startServer(order);
+    },
+  };
+}
+
+let databases = 0;
+
+/** Creates an empty database and returns its address. */
+export async function freshDatabase(server: TestServer): Promise<DatabaseAddress> {
+  databases += 1;
+  const database = `test_${databases}`;
+  const client = await testClient(server, server.address);
+  try {
+    await client.query(`CREATE DATABASE ${identifier(database)}`);
+  } finally {
+    await client.end();
+  }
+  return { ...server.address, database };
+}
+
+/** A session on a test server, which the caller ends. */
+export async function testClient(server: TestServer, address: DatabaseAddress): Promise<Client> {
+  const client = new Client({
+    host: address.host,
+    port: address.port,
+    database: address.database,
+    user: server.credentials.username,
+    password: server.credentials.password,
+  });
+  // A killed server also breaks idle sessions; the next query tells.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
