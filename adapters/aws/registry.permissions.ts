@@ -1,0 +1,23 @@
+import type { PermissionList } from '../../core/permissions/permission';
+import { throughService } from '../../core/permissions/permission';
+
+/** Every step has these: they carry its ledger and its lease. Transactions need no action of their own. */
+export const registryUse: PermissionList = [
+  {
+    sid: 'UseRegistry',
+    actions: [
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:ConditionCheckItem',
+    ],
+    resources: (names) => [names.tableArn],
+  },
+  {
+    sid: 'UseRegistryKey',
+    actions: ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey', 'kms:DescribeKey'],
+    resources: (names) => [names.keyArn],
+    conditions: throughService('dynamodb'),
+  },
+];

@@ -1,0 +1,15 @@
+import type { PermissionList } from '../../core/permissions/permission';
+
+export const settingsRead: PermissionList = [
+  {
+    sid: 'ReadSettings',
+    actions: ['ssm:GetParameter'],
+    resources: (names) => names.settingsParameterArns,
+  },
+  {
+    // A cluster that is not there is answered with the list of those that are.
+    sid: 'ListSettings',
+    actions: ['ssm:GetParametersByPath'],
+    resources: (names) => [`arn:${names.partition}:ssm:${names.region}:${names.account}:parameter/rejoin/clusters`],
+  },
+];
