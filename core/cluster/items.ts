@@ -27,6 +27,8 @@ export const shardSchema = z.strictObject({
   state: z.enum(shardStates),
   /** The fence before the newest promotion; null until the first one. */
   fence: fenceSchema.nullable(),
+  /** While one copy is left: the node that owned the other one. Absent while it has two owners. */
+  lostOwner: z.string().exactOptional(),
 });
 export type Shard = z.infer<typeof shardSchema>;
 

@@ -1,7 +1,5 @@
 import type { DatabaseProbe } from '../ports/database-engine';
-
-/** What an agent thinks of a peer; null: it has not had an answer yet, or not enough silence. */
-export type Verdict = 'alive' | 'failed' | null;
+import type { Verdict } from './witnesses';
 
 /** An agent's record of one peer. */
 export interface Suspicion {
