@@ -1,4 +1,5 @@
 import type { PermissionList } from '../../core/permissions/permission';
+import { arnOf } from '../../core/permissions/permission';
 
 export const settingsRead: PermissionList = [
   {
@@ -10,6 +11,6 @@ export const settingsRead: PermissionList = [
     // A cluster that is not there is answered with the list of those that are.
     sid: 'ListSettings',
     actions: ['ssm:GetParametersByPath'],
-    resources: (names) => [`arn:${names.partition}:ssm:${names.region}:${names.account}:parameter/rejoin/clusters`],
+    resources: (names) => [arnOf(names, 'ssm', 'parameter/rejoin/clusters')],
   },
 ];

@@ -21,6 +21,8 @@ export interface ResourceNames {
   /** The subnets in which replacements are launched. */
   readonly subnetArns: readonly string[];
   readonly launchTemplateArns: readonly string[];
+  /** The role of the machines' instance profile: the only one that a launch may pass on. */
+  readonly nodeRoleArns: readonly string[];
   /** The security groups without rules, which fence a machine. */
   readonly quarantineGroupArns: readonly string[];
 }
@@ -37,7 +39,7 @@ export interface Permission {
   /** An empty answer leaves the statement out: there is nothing to allow. */
   readonly resources: (names: ResourceNames) => readonly string[];
   readonly conditions?: (names: ResourceNames) => PermissionConditions;
-  /** Why the resource is a bare `*`: needed exactly then. */
+  /** Why a resource has a `*` in it: needed exactly then. */
   readonly wildcardReason?: string;
 }
 
@@ -59,4 +61,9 @@ export function taggingAsOurs(names: ResourceNames): PermissionConditions {
 /** The key may be used through this service only: `dynamodb`, `s3`, `sns`. */
 export function throughService(service: string): (names: ResourceNames) => PermissionConditions {
   return (names) => ({ StringEquals: { 'kms:ViaService': `${service}.${names.region}.amazonaws.com` } });
+}
+
+/** The ARN of resources of this account and Region: `arnOf(names, 'ec2', 'instance/*')`. */
+export function arnOf(names: ResourceNames, service: string, resource: string): string {
+  return `arn:${names.partition}:${service}:${names.region}:${names.account}:${resource}`;
 }

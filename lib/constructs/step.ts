@@ -180,9 +180,9 @@ function allow(step: Step, role: Role, lists: readonly PermissionList[]): void {
     if (resources.length === 0) {
       continue;
     }
-    if (resources.includes('*') !== (permission.wildcardReason !== undefined)) {
+    if (resources.some((resource) => resource.includes('*')) !== (permission.wildcardReason !== undefined)) {
       throw new Error(
-        `permission '${permission.sid}' of step '${step.node.id}' needs a wildcardReason exactly when its resource is '*'`,
+        `permission '${permission.sid}' of step '${step.node.id}' needs a wildcardReason exactly when a resource has a '*'`,
       );
     }
     role.addToPolicy(

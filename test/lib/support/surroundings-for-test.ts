@@ -22,6 +22,7 @@ const names: ResourceNames = {
   proberFunctionArns: ['arn:aws:lambda:eu-central-1:111122223333:function:prober'],
   subnetArns: ['arn:aws:ec2:eu-central-1:111122223333:subnet/subnet-0123456789abcdef0'],
   launchTemplateArns: [],
+  nodeRoleArns: [],
   quarantineGroupArns: [],
 };
 
