@@ -56,8 +56,16 @@ export class ClusterRegistry {
     return next;
   }
 
+  async slot(cluster: string, name: string): Promise<SlotItem | null> {
+    return this.read(cluster, `SLOT#${name}`, slotSchema);
+  }
+
   async slots(cluster: string): Promise<readonly SlotItem[]> {
     return this.all(cluster, 'SLOT#', slotSchema);
+  }
+
+  async backup(cluster: string, id: string): Promise<BackupItem | null> {
+    return this.read(cluster, `BACKUP#${id}`, backupSchema);
   }
 
   async backups(cluster: string): Promise<readonly BackupItem[]> {
