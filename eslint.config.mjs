@@ -43,6 +43,8 @@ export default defineConfig(
       // Contract suites and rules over all states assert in functions of these names.
       'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'expect*', 'fc.assert', 'assert*'] }],
       'jest/no-standalone-expect': 'off',
+      // A contract suite is exported to the test files that run it on each implementation.
+      'jest/no-export': 'off',
       'jest/valid-title': 'off',
       'max-lines': 'off',
     },

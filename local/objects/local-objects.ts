@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Dirent, Stats } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
-import { messageOf, RejoinError } from '../../core/errors';
+import { RejoinError } from '../../core/errors';
 import type { Objects, StoredObject } from '../../core/ports/objects';
+import { nameFullDisk } from '../disk-space';
 import { folderOfPrefix, keyOfPath, pathOfKey } from './key-path';
 
 /** S3's bound on a key. */
@@ -108,21 +109,12 @@ export class LocalObjects implements Objects {
   }
 
   private refusalOf(key: string, thrown: unknown): unknown {
-    switch (codeOf(thrown)) {
-      case 'EEXIST':
-        return new RejoinError('ConditionFailed', `there is already an object '${key}' in bucket '${this.bucket}'`, {
-          cause: thrown,
-        });
-      case 'ENOSPC':
-      case 'EDQUOT':
-        return new RejoinError(
-          'NoDiskSpace',
-          `object '${key}' of bucket '${this.bucket}' can't be written: ${messageOf(thrown)}; make room on the disk of ${this.folder}`,
-          { cause: thrown },
-        );
-      default:
-        return thrown;
+    if (codeOf(thrown) === 'EEXIST') {
+      return new RejoinError('ConditionFailed', `there is already an object '${key}' in bucket '${this.bucket}'`, {
+        cause: thrown,
+      });
     }
+    return nameFullDisk(thrown, `object '${key}' in ${this.folder}`);
   }
 }
 

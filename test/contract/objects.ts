@@ -1,5 +1,5 @@
-import { RejoinError } from '../../core/errors';
 import type { Objects, StoredObject } from '../../core/ports/objects';
+import { expectError } from './expect-error';
 
 export interface ObjectsSubject {
   /** An empty bucket. */
@@ -161,12 +161,4 @@ async function listed(objects: Objects, prefix: string): Promise<readonly Stored
     found.push(object);
   }
   return found;
-}
-
-async function expectError(work: Promise<unknown>, name: RejoinError['name'], words: string): Promise<void> {
-  const thrown: unknown = await work.then(
-    () => 'nothing was thrown',
-    (error: unknown) => error,
-  );
-  expect(thrown).toMatchObject({ name, message: expect.stringContaining(words) as string });
 }
