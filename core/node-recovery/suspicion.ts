@@ -1,5 +1,7 @@
 import type { DatabaseProbe } from '../ports/database-engine';
-import type { Verdict } from './witnesses';
+
+/** What an agent or another witness thinks of a node; null: no vote. */
+export type Verdict = 'alive' | 'failed' | null;
 
 /** An agent's record of one peer. */
 export interface Suspicion {

@@ -224,6 +224,8 @@ export interface DatabaseReplication {
     primary: DatabaseAddress,
     name: string,
   ): Promise<{ readonly streaming: boolean; readonly flushedTo: LogPosition | null; readonly lagBytes: number | null }>;
+  /** The names of all followers that stream from this node now. */
+  streamingFollowers(primary: DatabaseAddress): Promise<readonly string[]>;
   /** Writes a row that a shard's follower will confirm; returns the position after it. */
   writeMarker(primary: DatabaseAddress, shard: string): Promise<LogPosition>;
   /** Stops following and proves that no apply worker is left: from then on it confirms nothing. */
