@@ -1,8 +1,7 @@
 import type { Shard } from '../cluster/items';
 import type { ShardOnNode } from '../ports/database-engine';
 import { decideFollowerLoss, decidePromotion, synchronousNames } from './ownership';
-import type { Verdict } from './suspicion';
-import type { Witness } from './witnesses';
+import type { Verdict, Witness } from './witnesses';
 
 /** What one node's agent knows at one moment. */
 export interface AgentFacts {

@@ -1,7 +1,5 @@
 import type { DatabaseProbe } from '../ports/database-engine';
-
-/** What an agent or another witness thinks of a node; null: no vote. */
-export type Verdict = 'alive' | 'failed' | null;
+import type { Verdict } from './witnesses';
 
 /** An agent's record of one peer. */
 export interface Suspicion {
