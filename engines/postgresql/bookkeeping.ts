@@ -15,11 +15,26 @@ const statements = [
   `CREATE TABLE IF NOT EXISTS rejoin.loaded (
      load_id text PRIMARY KEY, shard text NOT NULL, row_count bigint NOT NULL)`,
   `CREATE TABLE IF NOT EXISTS rejoin.marker (shard text PRIMARY KEY, number bigint NOT NULL)`,
+  // `state` is waiting, running, built or failed; `builder` is the server process that runs or ran the statement.
   `CREATE TABLE IF NOT EXISTS rejoin.index_build (
-     shard text NOT NULL, statement text NOT NULL, state text NOT NULL, detail text, PRIMARY KEY (shard, statement))`,
+     number bigint GENERATED ALWAYS AS IDENTITY, shard text NOT NULL, statement text NOT NULL, state text NOT NULL,
+     builder integer, detail text)`,
+  // A statement may be longer than an index entry can be.
+  `CREATE UNIQUE INDEX IF NOT EXISTS index_build_statement ON rejoin.index_build (shard, pg_catalog.md5(statement))`,
 ];
 
-/** Creates the bookkeeping where it is missing. */
+/** Creates the bookkeeping where it is missing. Where it is there, this takes no lock that a long build could hold up. */
 export async function createBookkeeping(client: Client): Promise<void> {
+  if (await hasBookkeeping(client)) {
+    return;
+  }
   await client.query(`BEGIN; ${statements.join('; ')}; COMMIT`);
+}
+
+/** Whether there is bookkeeping on this node: Rejoin has done something here before. */
+export async function hasBookkeeping(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ present: boolean }>(
+    `SELECT to_regclass('rejoin.index_build_statement') IS NOT NULL AS present`,
+  );
+  return rows[0]?.present === true;
 }

@@ -1,0 +1,95 @@
+import { Socket } from 'node:net';
+import { Client, DatabaseError } from 'pg';
+import { messageOf } from '../../../core/errors';
+import type { DatabaseAddress, DatabaseProbe } from '../../../core/ports/database-engine';
+import type { ConnectionSource } from '../connection';
+
+/** Nobody serves behind the port, or whoever does hung up at once. */
+const refusals = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENETDOWN',
+]);
+
+/**
+ * Connects, authenticates and runs `SELECT 1`, all within `timeoutMs`. An unreachable server is a verdict, not an error.
+ * A host name that can't be resolved says nothing of the node, so it counts as an answer that did not come in time.
+ *
+ * @throws what `source` throws when it has no credentials
+ */
+export async function probe(
+  source: ConnectionSource,
+  address: DatabaseAddress,
+  timeoutMs: number,
+): Promise<DatabaseProbe> {
+  const startedAt = performance.now();
+  const [credentials, ca] = await Promise.all([
+    source.credentials(address.cluster),
+    source.certificateAuthority(address.cluster),
+  ]);
+  const socket = new Socket();
+  const client = new Client({
+    host: address.host,
+    port: address.port,
+    database: address.database,
+    user: credentials.username,
+    password: credentials.password,
+    ssl: ca === null ? false : { ca, rejectUnauthorized: true },
+    application_name: 'rejoin probe',
+    // Our own socket, so that a server that accepts and then says nothing can be hung up on.
+    stream: () => socket,
+  });
+  client.on('error', () => undefined);
+  const answer = await firstOf(askOnce(client), timeoutMs);
+  socket.destroy();
+  return { ...answer, tookMs: Math.round(performance.now() - startedAt) };
+}
+
+type Answer = Pick<DatabaseProbe, 'verdict' | 'detail'>;
+
+async function askOnce(client: Client): Promise<Answer> {
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return { verdict: 'answers', detail: 'SELECT 1 ran' };
+  } catch (thrown) {
+    return verdictOf(thrown);
+  }
+}
+
+/** What a failed probe means. */
+export function verdictOf(thrown: unknown): Answer {
+  if (thrown instanceof DatabaseError) {
+    return { verdict: 'failing', detail: `${thrown.code ?? 'no code'}: ${thrown.message}` };
+  }
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : null;
+  const hungUp = messageOf(thrown).startsWith("Connection terminated");
+  if ((code !== null && refusals.has(code)) || hungUp) {
+    return {
+      verdict: 'refused',
+      detail: code === null ? 'the connection was closed' : `${code}: ${messageOf(thrown)}`,
+    };
+  }
+  if (code !== null && /^(ETIMEDOUT|ENOTFOUND|EAI_AGAIN)$/.test(code)) {
+    return { verdict: 'timed out', detail: `${code}: ${messageOf(thrown)}` };
+  }
+  return { verdict: 'failing', detail: messageOf(thrown) };
+}
+
+async function firstOf(asked: Promise<Answer>, timeoutMs: number): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Answer>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({ verdict: 'timed out', detail: `no answer within ${timeoutMs} ms` });
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
