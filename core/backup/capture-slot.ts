@@ -6,6 +6,7 @@ import { isRejoinError } from '../errors';
 import type { CapturedChanges, DatabaseAddress, DatabaseEngine } from '../ports/database-engine';
 import type { Objects } from '../ports/objects';
 import type { Codec } from './codec';
+import { nextChanges } from './next-changes';
 import { lineageFolder } from './object-keys';
 import { chainFrom } from './segment-chain';
 import { decodeSegment, encodeSegment } from './segment-object';
@@ -41,9 +42,6 @@ export type CaptureResult =
   /** Somebody ended the lineage on purpose. */
   | { readonly state: 'ended'; readonly reason: string };
 
-/** Log that an idle shard's slot may hold back before it is moved on without changes. */
-const idleLagBytes = 16_777_216;
-
 /**
  * Captures a slot's changes into segments: peek, store, advance, record, until there are no more or a limit is reached.
  *
@@ -65,7 +63,11 @@ export async function captureSlot(
   let item = begun.item;
   const done = { segments: 0, rows: 0, bytes: 0, drained: false };
   while (done.segments < limits.maxSegments && limits.mayGoOn()) {
-    const changes = await nextChanges(ports, address, item, limits.maxBytes);
+    const changes = await nextChanges(ports.databases, address, {
+      slot: item.name,
+      shard: item.shard,
+      maxBytes: limits.maxBytes,
+    });
     if (changes === null) {
       done.drained = true;
       break;
@@ -121,35 +123,6 @@ async function beginCapture(
   return recorded === null
     ? { state: 'ended', reason: `slot '${slotName}' is no longer in the registry` }
     : { state: 'usable', item: recorded };
-}
-
-/**
- * The next changes, or null when there are none. A shard without writes of its own would hold back its node's whole log,
- * so from some lag on it gets a segment without changes. How far it reaches is read before the marker is written, whose
- * commit brings everything up to there to disk, where the following peek finds it.
- */
-async function nextChanges(
-  ports: CapturePorts,
-  address: DatabaseAddress,
-  item: SlotItem,
-  maxBytes: number,
-): Promise<CapturedChanges | null> {
-  const order = { slot: item.name, shard: item.shard, maxBytes };
-  const changes = await ports.databases.peek(address, order);
-  if (changes !== null) {
-    return changes;
-  }
-  const { lagBytes, confirmedTo } = await ports.databases.slot(address, item.name);
-  if (lagBytes === null || lagBytes < idleLagBytes || confirmedTo === null) {
-    return null;
-  }
-  const to = await ports.databases.position(address);
-  await ports.databases.writeMarker(address, item.shard);
-  const found = await ports.databases.peek(address, order);
-  if (found !== null || comparePositions(to, confirmedTo) <= 0) {
-    return found;
-  }
-  return { body: Buffer.alloc(0), from: confirmedTo, to, rows: 0, transactions: 0, drained: true };
 }
 
 /** Stores a segment once. @returns its size */
