@@ -187,12 +187,15 @@ export function ownedBy(shard: Shard, nodeId: string): boolean {
   return shard.primary === nodeId || shard.follower === nodeId || shard.lostOwner === nodeId;
 }
 
-/** The owner of a shard beside `nodeId`; null when there is none left. */
+/**
+ * The owner that holds a shard's acknowledged rows without `nodeId`; null when there is none. A joining follower is none:
+ * it may lack rows from before it was listed.
+ */
 export function survivorOf(shard: Shard, nodeId: string): string | null {
   if (shard.primary !== nodeId) {
     return shard.primary;
   }
-  return shard.follower === nodeId ? null : shard.follower;
+  return shard.state === 'restoring' ? null : shard.follower;
 }
 
 function judge(

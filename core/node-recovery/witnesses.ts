@@ -2,13 +2,14 @@ import { z } from 'zod';
 import type { MachineObservation } from '../ports/machines';
 import type { ManagedObservation } from '../ports/managed-databases';
 
-/** `alive` is said only by whoever got an answer over SQL. Null is no vote. */
+/** Null is no vote. */
 export type Verdict = 'failed' | 'alive' | null;
 
 /** One voice about a node. Two witnesses never share a name: who speaks twice is counted once. */
 export interface Witness {
   /** As it stands in reasons: `agent node-2`, `machine API`. */
   readonly name: string;
+  /** `alive` is said only by whoever got an answer over SQL. */
   readonly verdict: Verdict;
   readonly detail: string;
 }

@@ -1,0 +1,121 @@
+import type { BackupItem, ClusterMeta, NodeItem } from '../cluster/items';
+
+export interface Strategy {
+  readonly kind: 'backup' | 'survivor' | 'volume snapshot' | 'rds snapshot';
+  readonly reason: string;
+  readonly backupId: string | null;
+  readonly snapshotId: string | null;
+}
+
+export interface Snapshot {
+  readonly snapshotId: string;
+  readonly takenAtMs: number;
+}
+
+export interface StrategyFacts {
+  readonly layout: ClusterMeta['layout'];
+  readonly machineKind: NodeItem['machineKind'];
+  readonly shardCount: number;
+  readonly backups: readonly BackupItem[];
+  /** The newest volume snapshot, or the newest snapshot of the managed instance. */
+  readonly snapshot: Snapshot | null;
+  readonly maxBackupAgeDays: number;
+  readonly nowMs: number;
+}
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const maxVolumeSnapshotAgeMs = dayMs;
+
+/** Chooses what a replacement's rows are restored from (rule 8). */
+export function chooseStrategy(facts: StrategyFacts): Strategy {
+  if (facts.machineKind === 'rds') {
+    return fromManagedSnapshot(facts) ?? fromRows(facts);
+  }
+  return facts.layout === 'replicated' ? fromVolume(facts) : fromRows(facts);
+}
+
+/** The newest backup that may be restored from, or null; and why each newer one may not. */
+export function newestUsableBackup(
+  facts: Pick<StrategyFacts, 'backups' | 'shardCount' | 'maxBackupAgeDays' | 'nowMs'>,
+): { readonly backup: BackupItem | null; readonly passedOver: readonly string[] } {
+  const passedOver: string[] = [];
+  const newestFirst = [...facts.backups].sort((left, right) => right.startedAtMs - left.startedAtMs);
+  for (const backup of newestFirst) {
+    const against = reasonAgainst(backup, facts);
+    if (against === null) {
+      return { backup, passedOver };
+    }
+    passedOver.push(`backup ${backup.id} ${against}`);
+  }
+  return { backup: null, passedOver };
+}
+
+function reasonAgainst(
+  backup: BackupItem,
+  facts: Pick<StrategyFacts, 'shardCount' | 'maxBackupAgeDays' | 'nowMs'>,
+): string | null {
+  if (backup.state === 'running' || backup.finishedAtMs === null) {
+    return 'is not complete';
+  }
+  if (backup.state === 'damaged') {
+    return `is damaged (${backup.damage ?? 'no detail was recorded'})`;
+  }
+  if (backup.shardCount !== facts.shardCount) {
+    return `has ${backup.shardCount} shards, and the cluster has ${facts.shardCount}`;
+  }
+  const ageDays = (facts.nowMs - backup.startedAtMs) / dayMs;
+  return ageDays > facts.maxBackupAgeDays
+    ? `is ${ageDays.toFixed(1)} days old, and at most ${facts.maxBackupAgeDays} are allowed`
+    : null;
+}
+
+function fromRows(facts: StrategyFacts): Strategy {
+  const { backup, passedOver } = newestUsableBackup(facts);
+  const instead = passedOver.length === 0 ? '' : ` (${passedOver.join('; ')})`;
+  if (backup === null) {
+    const why = passedOver.length === 0 ? 'there is no backup' : `no backup is usable${instead}`;
+    return {
+      kind: 'survivor',
+      reason: `${why}: rows are read from their other owners`,
+      backupId: null,
+      snapshotId: null,
+    };
+  }
+  const age = `${((facts.nowMs - backup.startedAtMs) / hourMs).toFixed(1)} hours old`;
+  return {
+    kind: 'backup',
+    reason: `backup ${backup.id} is ${backup.state} and ${age}: its chunks spare the other owners${instead}`,
+    backupId: backup.id,
+    snapshotId: null,
+  };
+}
+
+function fromVolume({ snapshot, nowMs }: StrategyFacts): Strategy {
+  if (snapshot !== null && nowMs - snapshot.takenAtMs <= maxVolumeSnapshotAgeMs) {
+    const age = `${((nowMs - snapshot.takenAtMs) / hourMs).toFixed(1)} hours old`;
+    return {
+      kind: 'volume snapshot',
+      reason: `the node held all rows, and volume snapshot ${snapshot.snapshotId} is ${age}`,
+      backupId: null,
+      snapshotId: snapshot.snapshotId,
+    };
+  }
+  const why =
+    snapshot === null ? 'there is no volume snapshot' : `volume snapshot ${snapshot.snapshotId} is older than a day`;
+  return { kind: 'survivor', reason: `${why}: a standby is copied`, backupId: null, snapshotId: null };
+}
+
+/** Null where no snapshot may be used: then rows are restored into an empty instance. */
+function fromManagedSnapshot({ snapshot, nowMs, maxBackupAgeDays }: StrategyFacts): Strategy | null {
+  if (snapshot === null || nowMs - snapshot.takenAtMs > maxBackupAgeDays * dayMs) {
+    return null;
+  }
+  const age = `${((nowMs - snapshot.takenAtMs) / hourMs).toFixed(1)} hours old`;
+  return {
+    kind: 'rds snapshot',
+    reason: `snapshot ${snapshot.snapshotId} of the instance is ${age}`,
+    backupId: null,
+    snapshotId: snapshot.snapshotId,
+  };
+}

@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import type { NodeItem, Shard } from '../../../core/cluster/items';
+import { decideRecovery, type RecoveryFacts } from '../../../core/node-recovery/decide-recovery';
+
+const nowMs = Date.UTC(2026, 0, 1);
+const node = (id: string, more: Partial<NodeItem> = {}): NodeItem => ({
+  id,
+  site: 'a',
+  machineKind: 'ec2',
+  machineId: `i-${id}`,
+  host: `${id}.orders.internal`,
+  port: 5432,
+  state: 'serving',
+  builder: null,
+  replacedAtMs: [],
+  ...more,
+});
+const shard = (number: number, primary: string, follower: string | null, more: Partial<Shard> = {}): Shard => ({
+  id: `shard_000${number}`,
+  schemas: [`shard_000${number}`],
+  epoch: 1,
+  primary,
+  follower,
+  version: 1,
+  state: follower === null ? 'single copy' : 'in sync',
+  fence: null,
+  ...more,
+});
+
+const facts: RecoveryFacts = {
+  input: { cluster: 'orders', nodeId: 'node-3', trigger: 'agent:node-2', acceptLossSeconds: null, planned: false },
+  nowMs,
+  policy: { minMinutesBetweenReplacements: 30, maxReplacementsPerDay: 3 },
+  changesEveryMinutes: 1,
+  judgement: { verdict: 'failed', reason: 'agent node-2 and agent node-4 call node-3 failed' },
+  silent: ['node-3'],
+  nodes: ['node-1', 'node-2', 'node-3', 'node-4'].map((id) => node(id)),
+  shards: [shard(1, 'node-3', 'node-4'), shard(2, 'node-1', 'node-3'), shard(7, 'node-2', 'node-1')],
+  running: new Set(),
+  hasUsableBackup: true,
+  refusedTables: [],
+};
+const replacedAgo = (minutes: number) => nowMs - minutes * 60_000;
+
+describe('a recovery', () => {
+  it('replaces a failed node', () => {
+    expect(decideRecovery(facts)).toEqual({ action: 'replace', reason: facts.judgement.reason });
+  });
+
+  it('leaves a living node alone', () => {
+    const judgement = { verdict: 'alive', reason: 'node-3 answers SQL in 3 ms' } as const;
+    expect(decideRecovery({ ...facts, judgement })).toEqual({ action: 'none', reason: judgement.reason });
+  });
+
+  it('is refused on one witness', () => {
+    const judgement = { verdict: 'unknown', reason: 'only agent node-2 calls node-3 failed' } as const;
+    expect(decideRecovery({ ...facts, judgement })).toEqual({ action: 'refuse', reason: judgement.reason });
+  });
+
+  it('names the members when the node is none of them', () => {
+    const decided = decideRecovery({ ...facts, input: { ...facts.input, nodeId: 'orders-3' } });
+    expect(decided.action).toBe('refuse');
+    expect(decided.reason).toBe(
+      "node 'orders-3' is not a member of cluster 'orders' (members: node-1, node-2, node-3, node-4); check 'nodeId' in the execution input",
+    );
+  });
+
+  it('is over when the node is retired', () => {
+    const nodes = facts.nodes.map((each) => (each.id === 'node-3' ? node('node-3', { state: 'retired' }) : each));
+    expect(decideRecovery({ ...facts, nodes })).toMatchObject({ action: 'none' });
+  });
+
+  it('is not begun twice, and goes on where a dead execution stopped', () => {
+    const nodes = [...facts.nodes, node('node-3-r1', { state: 'building', builder: 'first' })];
+    expect(decideRecovery({ ...facts, nodes, running: new Set(['first']) })).toEqual({
+      action: 'none',
+      reason: 'execution first already recovers node-3',
+    });
+    expect(decideRecovery({ ...facts, nodes }).action).toBe('replace');
+  });
+
+  it('is refused when more than half the nodes are silent', () => {
+    const decided = decideRecovery({ ...facts, silent: ['node-1', 'node-2', 'node-3'] });
+    expect(decided.action).toBe('refuse');
+    expect(decided.reason).toContain('more than half the nodes are silent');
+  });
+
+  it('is refused when both owners of a shard are silent, unless the loss is accepted', () => {
+    const silent = { ...facts, silent: ['node-3', 'node-4'] };
+    const refusal =
+      'both owners of shard_0001 are silent: a backup would lose up to 61 s; start again with acceptLossSeconds';
+    expect(decideRecovery(silent)).toEqual({ action: 'refuse', reason: refusal });
+    expect(decideRecovery({ ...silent, input: { ...silent.input, acceptLossSeconds: 60 } }).reason).toBe(refusal);
+    expect(decideRecovery({ ...silent, input: { ...silent.input, acceptLossSeconds: 61 } }).action).toBe('replace');
+    const withoutBackup = { ...silent, hasUsableBackup: false };
+    expect(decideRecovery({ ...withoutBackup, input: { ...silent.input, acceptLossSeconds: 999 } }).action).toBe(
+      'refuse',
+    );
+  });
+
+  it('does not count a follower that is still joining as an owner', () => {
+    const shards = [shard(1, 'node-3', 'node-4', { state: 'restoring' })];
+    expect(decideRecovery({ ...facts, shards }).reason).toContain('both owners of shard_0001 are silent');
+  });
+
+  it('is refused soon after the last one, whichever node that was', () => {
+    const nodes = [...facts.nodes, node('node-2-old', { state: 'retired', replacedAtMs: [replacedAgo(12)] })];
+    const decided = decideRecovery({ ...facts, nodes });
+    expect(decided.action).toBe('refuse');
+    expect(decided.reason).toContain('replaced 12 min ago');
+  });
+
+  it('is refused after three in a day', () => {
+    const replacedAtMs = [replacedAgo(1_300), replacedAgo(600), replacedAgo(40)];
+    const nodes = [...facts.nodes, node('old', { state: 'retired', replacedAtMs })];
+    expect(decideRecovery({ ...facts, nodes }).reason).toContain('3 nodes were replaced within a day');
+    const later = [
+      ...facts.nodes,
+      node('old', { state: 'retired', replacedAtMs: [replacedAgo(1_441), ...replacedAtMs.slice(1)] }),
+    ];
+    expect(decideRecovery({ ...facts, nodes: later }).action).toBe('replace');
+  });
+
+  it('is not held back when a person starts it', () => {
+    const nodes = [...facts.nodes, node('old', { state: 'retired', replacedAtMs: [replacedAgo(1)] })];
+    const byHand = { ...facts, nodes, input: { ...facts.input, trigger: 'manual' } };
+    expect(decideRecovery(byHand).action).toBe('replace');
+  });
+
+  it('is refused when rows can not be restored', () => {
+    const refusedTables = [
+      {
+        object: 'orders',
+        kind: 'no primary key',
+        verdict: 'refused' as const,
+        reason: 'orders has no primary key',
+        whatToDo: 'add one',
+      },
+    ];
+    expect(decideRecovery({ ...facts, refusedTables })).toEqual({
+      action: 'refuse',
+      reason: 'orders has no primary key; add one',
+    });
+  });
+});
+
+describe('a planned recovery', () => {
+  const planned = { ...facts, silent: [], input: { ...facts.input, trigger: 'manual', planned: true } };
+
+  it('replaces a node that answers', () => {
+    const judgement = { verdict: 'alive', reason: 'node-3 answers SQL in 3 ms' } as const;
+    expect(decideRecovery({ ...planned, judgement }).action).toBe('replace');
+  });
+
+  it('is refused when the node does not', () => {
+    expect(decideRecovery(planned)).toMatchObject({ action: 'refuse' });
+  });
+});
+
+test('a node is never replaced on less than a failed verdict, nor with a silent majority or a silent survivor', () => {
+  const ids = ['node-1', 'node-2', 'node-3', 'node-4'];
+  fc.assert(
+    fc.property(
+      fc.subarray(ids),
+      fc.constantFrom('failed' as const, 'alive' as const, 'unknown' as const),
+      fc.array(fc.integer({ min: 0, max: 2_000 }), { maxLength: 5 }),
+      fc.option(fc.integer({ min: 0, max: 200 }), { nil: null }),
+      (silent, verdict, minutes, acceptLossSeconds) => {
+        const nodes = [...facts.nodes, node('old', { state: 'retired', replacedAtMs: minutes.map(replacedAgo) })];
+        const input = { ...facts.input, acceptLossSeconds };
+        const decided = decideRecovery({ ...facts, input, nodes, silent, judgement: { verdict, reason: 'why' } });
+        const survivorsSilent = silent.includes('node-4') || silent.includes('node-1');
+        const within = (most: number) => minutes.filter((each) => each < most).length;
+        const allowed =
+          verdict === 'failed' &&
+          silent.length <= 2 &&
+          (!survivorsSilent || (acceptLossSeconds ?? 0) >= 61) &&
+          within(30) === 0 &&
+          within(1_440) < 3;
+        expect(decided.action === 'replace').toBe(allowed);
+        expect(decided.reason).not.toBe('');
+      },
+    ),
+  );
+});
