@@ -37,6 +37,8 @@ export const workShardSchema = z.strictObject({
   epoch: z.int(),
   /** The surviving owner: the source of everything that is not in storage. */
   survivor: z.string(),
+  /** False only where a rehearsal leaves the node filter out. */
+  owned: z.boolean(),
   /** Key of the description by which its tables are made. */
   schemaKey: z.string(),
   rowsFrom: z.enum(['backup', 'survivor', 'snapshot']),

@@ -1,0 +1,46 @@
+import { padded, runFolder } from '../backup/object-keys';
+
+/** Where one restore keeps what is too large for a state. All of it is removed with the old backups. */
+export class RunKeys {
+  constructor(
+    private readonly cluster: string,
+    private readonly execution: string,
+  ) {}
+
+  get folder(): string {
+    return runFolder(this.cluster, this.execution);
+  }
+
+  /** The work order of the newest attempt. */
+  get work(): string {
+    return `${this.folder}work.json`;
+  }
+
+  /** The items of the map that loads rows. */
+  get items(): string {
+    return `${this.folder}items.json`;
+  }
+
+  schema(shard: string): string {
+    return `${this.folder}schema/${shard}.json`;
+  }
+
+  /** Notes of the items that were loaded, one an empty object each. */
+  get loaded(): string {
+    return `${this.folder}loaded/`;
+  }
+
+  /** The ranges by which a shard is compared. */
+  ranges(shard: string): string {
+    return `${this.folder}compare/${shard}.json`;
+  }
+
+  /** The ranges of a shard that were found unequal in a round, one an object each. */
+  unequal(shard: string, round: number): string {
+    return `${this.folder}unequal/${shard}/${round}/`;
+  }
+
+  unequalRange(shard: string, round: number, number: number): string {
+    return `${this.unequal(shard, round)}${padded(number)}.json`;
+  }
+}

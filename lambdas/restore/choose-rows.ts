@@ -1,0 +1,236 @@
+import { z } from 'zod';
+import { backups, databases, registry, settings, stepPorts } from '../../adapters/ports';
+import { readJson, writeJson } from '../../core/backup/json-object';
+import { BackupKeys } from '../../core/backup/object-keys';
+import { AddressBook } from '../../core/cluster/address-book';
+import { ClusterRegistry } from '../../core/cluster/cluster-registry';
+import type { Shard } from '../../core/cluster/items';
+import {
+  chunkSchema,
+  manifestSchema,
+  schemaDescriptionSchema,
+  type Manifest,
+  type SchemaDescription,
+} from '../../core/cluster/manifest';
+import { RejoinError } from '../../core/errors';
+import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
+import type { Objects } from '../../core/ports/objects';
+import type { Registry } from '../../core/ports/registry';
+import type { Settings } from '../../core/ports/surroundings';
+import { ablationsOf, type Ablation } from '../../core/restore/ablation';
+import {
+  itemsFromBackup,
+  itemsFromSurvivor,
+  manifestShard,
+  numbered,
+  requireChunkList,
+  requireManifest,
+  survivorRowsPerChunk,
+  tablesDiffer,
+} from '../../core/restore/choose-rows';
+import { RunKeys } from '../../core/restore/run-keys';
+import {
+  strategySchema,
+  type Lineage,
+  type WorkItem,
+  type WorkOrder,
+  type WorkShard,
+} from '../../core/restore/work-order';
+import { defineStep, type StepPorts } from '../../core/step/define-step';
+
+interface Ports extends StepPorts {
+  readonly registry: Registry;
+  readonly settings: Settings;
+  readonly backups: Objects;
+  readonly databases: Pick<DatabaseEngine, 'describe' | 'planRanges'>;
+  readonly ablations: readonly Ablation[];
+}
+
+const inputSchema = z.strictObject({
+  cluster: z.string(),
+  execution: z.string(),
+  strategy: strategySchema,
+  /** The shards that the failed node owned: the node filter. */
+  shards: z.array(z.string()).min(1),
+  /** 2 when these shards start again because their slot was lost. */
+  attempt: z.int().min(1).max(2),
+});
+type Input = z.infer<typeof inputSchema>;
+
+type ShardWork = Pick<WorkShard, 'rowsFrom' | 'reason' | 'lineage'> & {
+  readonly items: readonly Omit<WorkItem, 'number'>[];
+};
+
+/**
+ * Chooses, by the node filter, the rows that the replacement gets and where each comes from, and writes the work order and
+ * the items of the map that loads them.
+ *
+ * @throws ManifestMismatch when the backup is not what its manifest says
+ * @throws PreflightRefused when a table can't be restored by rows
+ */
+export const makeStep = (ports: Ports) =>
+  defineStep(ports, { name: 'choose-rows', input: inputSchema, effect: 'changes' }, async (input) => {
+    const keys = new RunKeys(input.cluster, input.execution);
+    const choice = await makeChoice(ports, input, keys);
+    const shards: WorkShard[] = [];
+    const items: Omit<WorkItem, 'number'>[] = [];
+    for (const shard of choice.shards) {
+      const { work, items: itsItems } = await chooseShard(choice, shard);
+      shards.push(work);
+      items.push(...itsItems);
+    }
+    const order: WorkOrder = {
+      cluster: input.cluster,
+      execution: input.execution,
+      attempt: input.attempt,
+      shards,
+      chunks: items.length,
+    };
+    await writeJson(ports.backups, keys.items, numbered(items));
+    await writeJson(ports.backups, keys.work, order);
+    return {
+      workKey: keys.work,
+      itemsKey: keys.items,
+      bucket: ports.backups.bucket,
+      chunks: items.length,
+      shards: shards.map((shard) => shard.shard),
+      ablated: [...ports.ablations],
+    };
+  });
+
+/** What choosing one shard needs to know of all. */
+interface Choice {
+  readonly ports: Ports;
+  readonly input: Input;
+  readonly keys: RunKeys;
+  readonly manifest: Manifest | null;
+  readonly shards: readonly Shard[];
+  readonly addressOf: (nodeId: string) => Promise<DatabaseAddress>;
+}
+
+async function makeChoice(ports: Ports, input: Input, keys: RunKeys): Promise<Choice> {
+  const { cluster, strategy } = input;
+  const clusters = new ClusterRegistry(ports.registry);
+  const addresses = new AddressBook(clusters, ports.settings);
+  const manifest = await readManifest(ports, input, (await clusters.meta(cluster)).shardCount);
+  const all = await clusters.shards(cluster);
+  const wanted = ports.ablations.includes('node-filter') && strategy.kind === 'backup' && input.attempt === 1;
+  const shards = wanted ? all : all.filter((shard) => input.shards.includes(shard.id));
+  const missing = input.shards.find((id) => !all.some((shard) => shard.id === id));
+  if (missing !== undefined) {
+    throw new RejoinError('NotFound', `cluster '${cluster}' has no shard '${missing}'`);
+  }
+  return { ports, input, keys, manifest, shards, addressOf: (nodeId) => addresses.of(cluster, nodeId) };
+}
+
+async function readManifest(ports: Ports, input: Input, shardCount: number): Promise<Manifest | null> {
+  const { cluster, strategy } = input;
+  if (strategy.backupId === null) {
+    return null;
+  }
+  const key = new BackupKeys(cluster, strategy.backupId).manifest;
+  const manifest = await readJson(ports.backups, key, manifestSchema);
+  requireManifest(manifest, { cluster, backup: strategy.backupId, shardCount });
+  return manifest;
+}
+
+async function chooseShard(
+  choice: Choice,
+  shard: Shard,
+): Promise<{ readonly work: WorkShard; readonly items: readonly Omit<WorkItem, 'number'>[] }> {
+  const { ports, input, keys } = choice;
+  const survivor = await choice.addressOf(shard.primary);
+  // Tables are made as they are now: the survivor's changes fit no others.
+  const schema = await ports.databases.describe(survivor, shard.schemas);
+  await writeJson(ports.backups, keys.schema(shard.id), schema);
+  const { items, ...chosen } = await workOf(choice, shard, schema, survivor);
+  const work: WorkShard = {
+    shard: shard.id,
+    schemas: shard.schemas,
+    epoch: shard.epoch,
+    survivor: shard.primary,
+    owned: input.shards.includes(shard.id),
+    schemaKey: keys.schema(shard.id),
+    ...chosen,
+  };
+  return { work, items };
+}
+
+async function workOf(
+  choice: Choice,
+  shard: Shard,
+  schema: SchemaDescription,
+  survivor: DatabaseAddress,
+): Promise<ShardWork> {
+  const { manifest, input } = choice;
+  const { strategy } = input;
+  if (manifest !== null) {
+    const entry = manifestShard(manifest, shard.id);
+    const then = await readJson(choice.ports.backups, entry.schemaKey, schemaDescriptionSchema);
+    const difference = tablesDiffer(then, schema);
+    const lineage: Lineage = {
+      slot: entry.slot,
+      epoch: entry.epoch,
+      primary: entry.primary,
+      changesFrom: entry.changesFrom,
+    };
+    if (strategy.kind === 'rds snapshot') {
+      return {
+        rowsFrom: 'snapshot',
+        reason: strategy.reason,
+        lineage: difference === null ? lineage : null,
+        items: [],
+      };
+    }
+    if (difference === null) {
+      const items = await backupItems(choice, manifest, entry);
+      return { rowsFrom: 'backup', reason: strategy.reason, lineage, items };
+    }
+    return readSurvivor(choice, shard, survivor, `backup '${manifest.backup}' does not fit: ${difference}`);
+  }
+  if (strategy.kind === 'rds snapshot') {
+    return { rowsFrom: 'snapshot', reason: strategy.reason, lineage: null, items: [] };
+  }
+  return readSurvivor(choice, shard, survivor, strategy.reason);
+}
+
+async function backupItems(
+  choice: Choice,
+  manifest: Manifest,
+  entry: Manifest['shards'][number],
+): Promise<ShardWork['items']> {
+  const { ports, input } = choice;
+  const chunks = await readJson(ports.backups, entry.chunksKey, z.array(chunkSchema));
+  requireChunkList(manifest, entry, chunks);
+  const sizes = new Map<string, number>();
+  const folder = new BackupKeys(manifest.cluster, manifest.backup).chunkFolder(entry.shard);
+  for await (const { key, sizeBytes } of ports.backups.list(folder)) {
+    sizes.set(key, sizeBytes);
+  }
+  return itemsFromBackup(chunks, sizes, { ...input, shard: entry.shard });
+}
+
+async function readSurvivor(
+  choice: Choice,
+  shard: Shard,
+  survivor: DatabaseAddress,
+  reason: string,
+): Promise<ShardWork> {
+  const { backup } = await choice.ports.settings.cluster(choice.input.cluster);
+  const ranges = await choice.ports.databases.planRanges(survivor, {
+    schemas: shard.schemas,
+    rowsPerChunk: survivorRowsPerChunk(backup.rowsPerChunk),
+    bytesPerChunk: backup.bytesPerChunk,
+  });
+  const items = itemsFromSurvivor(ranges, { ...choice.input, shard: shard.id });
+  return { rowsFrom: 'survivor', reason, lineage: null, items };
+}
+
+export const handler = makeStep({
+  ...stepPorts(),
+  registry: registry(),
+  settings: settings(),
+  backups: backups(),
+  databases: databases(),
+  ablations: ablationsOf(process.env['REJOIN_ABLATE']),
+});
