@@ -1,6 +1,6 @@
 import type { Json } from '../../core/json';
 import { StateFailure } from './failure';
-import { Payload } from './payload';
+import type { Payload } from './payload';
 
 /** Step Functions' bound on all variables of one execution together. */
 const allVariablesLimitBytes = 10 * 1024 * 1024;

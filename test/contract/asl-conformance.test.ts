@@ -71,7 +71,8 @@ function parseJson(text: string): unknown {
 function callLambda(recorded: Recorded, call: TaskCall): Json {
   const bare = call.resource.includes(':function:');
   const args = isJsonObject(call.arguments) ? call.arguments : {};
-  const name = bare ? call.resource : String(args['FunctionName']);
+  const functionName = args['FunctionName'];
+  const name = bare || typeof functionName !== 'string' ? call.resource : functionName;
   const behaviour = recorded.lambdas[name.slice(name.lastIndexOf(':') + 1)];
   if (behaviour === undefined) {
     throw new StateError('Lambda.ResourceNotFoundException', `no function ${name}`);

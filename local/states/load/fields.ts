@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../../core/json';
 import type { NumberField, TextField } from '../definition';
-import { Expression } from '../expression';
+import type { Expression } from '../expression';
 import type { Template } from '../template';
 import { compileTemplate, isExpression, isJsonObject } from '../template';
 

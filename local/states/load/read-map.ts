@@ -88,7 +88,6 @@ function readMode(fields: Fields, machineType: 'STANDARD' | 'EXPRESS'): Distribu
 
 function readLabel(fields: Fields): string | null {
   const label = fields.text('Label');
-  // eslint-disable-next-line no-control-regex -- AWS refuses control characters in labels, and so does this
   if (label !== null && (label.length > 40 || /[\s?*<>{}[\]:;,\\|^~$#%&`"\u0000-\u001f\u007f-\u009f]/.test(label))) {
     fields.problem(
       `field 'Label' is '${label}'; it may have at most 40 characters, and no spaces, wildcards, brackets or other special ones`,
@@ -139,7 +138,7 @@ function readCsvHeaders(config: Fields): readonly string[] | null {
     config.problem(`field 'CSVHeaders' must be a list of texts, but is ${JSON.stringify(headers)}`);
     return [];
   }
-  return headers as readonly string[];
+  return headers;
 }
 
 function readItemBatcher(fields: Fields | null): ItemBatcher | null {

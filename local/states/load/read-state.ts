@@ -107,14 +107,10 @@ function readJsonPathState(name: string, type: StateType, fields: Fields): PassS
     return null;
   }
   fields.allowOnly(supported, 'JSONPath');
-  switch (type) {
-    case 'Pass':
-      return { name, type, ...readJsonPathEffects(fields), next: readNext(fields) };
-    case 'Succeed':
-      return { name, type, assign: [], output: null };
-    default:
-      return readFail(name, fields);
+  if (type === 'Pass') {
+    return { name, type, ...readJsonPathEffects(fields), next: readNext(fields) };
   }
+  return type === 'Succeed' ? { name, type, assign: [], output: null } : readFail(name, fields);
 }
 
 /** Next or End, exactly one. */

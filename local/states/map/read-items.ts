@@ -56,10 +56,11 @@ async function readAll(reader: ItemReader, args: Json, objects: ItemSource): Pro
   }
 }
 
-function textOf(args: Json, name: string): string {
-  const value = isJsonObject(args) ? args[name] : undefined;
+/** A text that the reader's Arguments, or a manifest, must have. */
+function textOf(holder: Json, name: string): string {
+  const value = isJsonObject(holder) ? holder[name] : undefined;
   if (typeof value !== 'string' || value === '') {
-    throw failed(`the Arguments of the ItemReader need a text '${name}', but it is ${JSON.stringify(value)}`);
+    throw failed(`the item reader needs the text '${name}', but it is ${JSON.stringify(value)}`);
   }
   return value;
 }
@@ -108,7 +109,7 @@ async function readInventory(body: Buffer, objects: ItemSource): Promise<readonl
   if (manifest['fileFormat'] !== 'CSV') {
     throw failed(`the inventory's fileFormat is ${JSON.stringify(manifest['fileFormat'])}; supported: CSV`);
   }
-  const bucket = String(manifest['destinationBucket']).replace(/^arn:aws(?:-[a-z]+)*:s3:::/, '');
+  const bucket = textOf(manifest, 'destinationBucket').replace(/^arn:aws(?:-[a-z]+)*:s3:::/, '');
   const headers = manifest['fileSchema'].split(',').map((name) => name.trim());
   const items: Json[] = [];
   for (const file of manifest['files'] as readonly Json[]) {

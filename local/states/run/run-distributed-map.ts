@@ -5,6 +5,8 @@ import { endedOf } from '../history';
 import type { ChildInput } from '../map/batch-items';
 import { batchItems } from '../map/batch-items';
 import { readItems } from '../map/read-items';
+import type { Tolerance } from '../map/tolerance';
+import { exceedsTolerance } from '../map/tolerance';
 import type { ChildOutcome } from '../map/write-results';
 import { resultsInState, writeResults } from '../map/write-results';
 import { Payload } from '../payload';
@@ -12,7 +14,6 @@ import { randomUuid } from '../random-uuid';
 import type { StateMachine } from '../state-machine';
 import { Evaluation } from './evaluation';
 import { asStateFailure, dataLimitExceeded } from './leave-state';
-import type { Tolerance } from './run-map';
 import type { Child, Thread, Visit } from './thread';
 
 /** AWS runs at most this many children of one map at once. */
@@ -161,13 +162,13 @@ class Children {
       this.#stopRunning();
     }
     const outcomes = this.#inputs.map((input, index) => ({ input, child: this.#children[index] ?? null }));
-    return { outcomes, exceeded: this.#exceeded };
+    return { outcomes, exceeded: this.#exceeded() };
   }
 
   async #work(): Promise<void> {
     for (;;) {
       const input = this.#inputs[this.#children.length];
-      if (input === undefined || this.#exceeded) {
+      if (input === undefined || this.#exceeded()) {
         return;
       }
       const child = this.#thread.run.startChild(
@@ -180,9 +181,9 @@ class Children {
       const result = await this.#thread.cancellation.orInterrupted(child.finished);
       this.#running.delete(child);
       // What the run itself stopped, because too much had failed, is no failure of its own.
-      if (result.status !== 'SUCCEEDED' && !this.#exceeded) {
+      if (result.status !== 'SUCCEEDED' && !this.#exceeded()) {
         this.#failedItems += input.items;
-        if (this.#exceeded) {
+        if (this.#exceeded()) {
           this.#stopRunning();
         }
       }
@@ -196,12 +197,7 @@ class Children {
     this.#running.clear();
   }
 
-  get #exceeded(): boolean {
-    const { count, percentage } = this.#tolerance;
-    if (count === null && percentage === null) {
-      return this.#failedItems > 0;
-    }
-    const share = this.#totalItems === 0 ? 0 : (this.#failedItems / this.#totalItems) * 100;
-    return (count !== null && this.#failedItems > count) || (percentage !== null && share > percentage);
+  #exceeded(): boolean {
+    return exceedsTolerance(this.#tolerance, this.#failedItems, this.#totalItems);
   }
 }

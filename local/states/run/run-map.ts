@@ -1,6 +1,7 @@
 import type { Json } from '../../../core/json';
 import type { MapState } from '../definition';
 import { EvaluationFailure, StateFailure, runtimeFailure } from '../failure';
+import type { Tolerance } from '../map/tolerance';
 import { Payload } from '../payload';
 import { recordAborted, recordGivenUp } from './aborted-events';
 import { Evaluation } from './evaluation';
@@ -10,11 +11,6 @@ import type { Thread, Visit } from './thread';
 
 /** AWS runs at most this many iterations of an inline map at once. */
 const inlineConcurrency = 40;
-
-export interface Tolerance {
-  readonly count: number | null;
-  readonly percentage: number | null;
-}
 
 /**
  * Runs a map's iterations.

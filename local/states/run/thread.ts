@@ -1,5 +1,5 @@
 import type { Json } from '../../../core/json';
-import { Cancellation } from '../cancellation';
+import type { Cancellation } from '../cancellation';
 import type { State, StateGraph } from '../definition';
 import type { EventDetails, EventType, History } from '../history';
 import type { Payload } from '../payload';
