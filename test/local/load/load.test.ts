@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { blackoutMs, latencyBetween, percentile, type Answer } from '../../../local/load/figures';
+import { compareWithLedger, Ledger } from '../../../local/load/ledger';
+
+const write = (atMs: number, shard = 0): Answer => ({ atMs, shard, tookMs: 5, write: true });
+
+test('a write that was acknowledged and is not there is missing', () => {
+  const ledger = new Ledger();
+  ledger.acknowledge(1, 0, 3);
+  ledger.acknowledge(2, 0, 1);
+  ledger.acknowledge(3, 1, 1);
+  expect(compareWithLedger(ledger.ofShard(0), new Map([[1, 2]]))).toEqual({
+    missing: ['order 1: version 3 acknowledged, found 2', 'order 2: version 1 acknowledged, found nothing'],
+    undead: [],
+    checked: 2,
+  });
+});
+
+test('a delete that was acknowledged stays a delete', () => {
+  const ledger = new Ledger();
+  ledger.adopt(1, 0, 1);
+  ledger.acknowledge(1, 0, null);
+  expect(compareWithLedger(ledger.ofShard(0), new Map([[1, 1]])).undead).toEqual(['order 1: deleted, found version 1']);
+  expect(compareWithLedger(ledger.ofShard(0), new Map()).undead).toEqual([]);
+});
+
+test('a write that was never answered may have happened or not, but nothing else may', () => {
+  const ledger = new Ledger();
+  ledger.adopt(1, 0, 4);
+  ledger.leaveOpen(1, 0, 5, 4);
+  const missing = (version: number) => compareWithLedger(ledger.ofShard(0), new Map([[1, version]])).missing.length;
+  expect([4, 5, 3, 6].map(missing)).toEqual([0, 0, 1, 1]);
+});
+
+test('the blackout is the longest gap of any shard that lost its primary', () => {
+  const answers = [
+    write(100),
+    write(200),
+    write(1_400),
+    write(1_500),
+    write(150, 1),
+    write(900, 1),
+    write(950, 1),
+    write(10, 2),
+    write(9_000, 2),
+  ];
+  expect(blackoutMs(answers, [0, 1], 210, 2_000)).toBe(1_200);
+  expect(blackoutMs(answers, [0, 3], 210, 2_000)).toBeNull();
+});
+
+test('an answer that was on its way at the kill does not hide the gap', () => {
+  expect(blackoutMs([write(100), write(215), write(1_000)], [0], 210, 2_000)).toBe(785);
+});
+
+test('a percentile is one of the values, and no smaller share exceeds it', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(), { minLength: 1 }),
+      fc.double({ min: 0.01, max: 1, noNaN: true }),
+      (values, share) => {
+        const value = percentile(values, share) ?? -1;
+        expect(values).toContain(value);
+        expect(values.filter((other) => other <= value).length).toBeGreaterThanOrEqual(share * values.length);
+      },
+    ),
+  );
+  expect(percentile([], 0.5)).toBeNull();
+  expect(latencyBetween([write(5), write(50)], 10, 60)).toEqual({ p50Ms: 5, p99Ms: 5 });
+});
