@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { nameSchema } from '../cluster/settings';
+
+/** The alarm on the heartbeats of one member of a cluster. Whoever follows in its place is watched by the same alarm. */
+export function heartbeatAlarmName(cluster: string, member: string): string {
+  return `rejoin/heartbeat/${cluster}/${member}`;
+}
+
+/** The alarm on the machine's own status checks. */
+export function statusAlarmName(cluster: string, member: string): string {
+  return `rejoin/status/${cluster}/${member}`;
+}
+
+const alarmNamePattern = /^rejoin\/(heartbeat|status)\/([a-z][a-z0-9-]{0,39})\/([a-z][a-z0-9-]{0,39})$/;
+
+const scheduleSchema = z.strictObject({
+  trigger: z.literal('schedule'),
+  machine: z.string().min(1),
+  cluster: nameSchema,
+});
+
+const manualSchema = z.strictObject({
+  trigger: z.literal('manual'),
+  machine: z.literal('node-recovery'),
+  cluster: nameSchema,
+  nodeId: nameSchema,
+  acceptLossSeconds: z.number().min(0).nullable().default(null),
+  planned: z.boolean().default(false),
+});
+
+// What AWS sends has more fields, and may get others at any time.
+const alarmEventSchema = z.object({
+  source: z.literal('aws.cloudwatch'),
+  detail: z.object({ alarmName: z.string(), state: z.object({ value: z.string() }) }),
+});
+const machineEventSchema = z.object({
+  source: z.literal('aws.ec2'),
+  detail: z.object({ 'instance-id': z.string(), state: z.string() }),
+});
+const managedEventSchema = z.object({
+  source: z.literal('aws.rds'),
+  detail: z.object({ SourceIdentifier: z.string(), Message: z.string().default('') }),
+});
+const agentEventSchema = z.object({
+  source: z.literal('rejoin'),
+  'detail-type': z.enum(['ShardsPromoted', 'NodeSilent']),
+  detail: z.object({ cluster: nameSchema, nodeId: nameSchema, by: nameSchema }),
+});
+
+/** What the starter is called with: an event as EventBridge delivers it, a schedule's constant, or a person's wish. */
+export const starterEventSchema = z.union([
+  scheduleSchema,
+  manualSchema,
+  alarmEventSchema,
+  machineEventSchema,
+  managedEventSchema,
+  agentEventSchema,
+]);
+export type StarterEvent = z.infer<typeof starterEventSchema>;
+
+/** What an event is about, in our words. */
+export type Occasion =
+  | { readonly kind: 'schedule'; readonly machine: string; readonly cluster: string }
+  | {
+      readonly kind: 'manual';
+      readonly cluster: string;
+      readonly nodeId: string;
+      readonly acceptLossSeconds: number | null;
+      readonly planned: boolean;
+    }
+  /** `member` is the place of a node in its cluster: `node-3` also when `node-3-r1` has taken it. */
+  | { readonly kind: 'alarm'; readonly cluster: string; readonly member: string }
+  | { readonly kind: 'machine'; readonly machineId: string; readonly what: string }
+  | {
+      readonly kind: 'promoted' | 'silent';
+      readonly cluster: string;
+      readonly nodeId: string;
+      readonly by: string;
+    }
+  | { readonly kind: 'irrelevant'; readonly reason: string };
+
+/** Instance states of which a serving node is not in one. */
+const stoppedStates = ['stopping', 'stopped', 'shutting-down', 'terminated'];
+
+export function occasionOf(event: StarterEvent): Occasion {
+  if ('trigger' in event) {
+    const { trigger: kind, ...order } = event;
+    return { kind, ...order } as Occasion;
+  }
+  switch (event.source) {
+    case 'aws.cloudwatch':
+      return alarmOccasion(event.detail.alarmName, event.detail.state.value);
+    case 'aws.ec2':
+      return stoppedStates.includes(event.detail.state)
+        ? { kind: 'machine', machineId: event.detail['instance-id'], what: event.detail.state }
+        : { kind: 'irrelevant', reason: `machine ${event.detail['instance-id']} is ${event.detail.state}` };
+    case 'aws.rds':
+      return { kind: 'machine', machineId: event.detail.SourceIdentifier, what: event.detail.Message };
+    case 'rejoin':
+      return {
+        kind: event['detail-type'] === 'ShardsPromoted' ? 'promoted' : 'silent',
+        cluster: event.detail.cluster,
+        nodeId: event.detail.nodeId,
+        by: event.detail.by,
+      };
+  }
+}
+
+function alarmOccasion(alarmName: string, state: string): Occasion {
+  const [, , cluster, member] = alarmNamePattern.exec(alarmName) ?? [];
+  if (cluster === undefined || member === undefined) {
+    return { kind: 'irrelevant', reason: `alarm '${alarmName}' is about no node` };
+  }
+  return state === 'ALARM'
+    ? { kind: 'alarm', cluster, member }
+    : { kind: 'irrelevant', reason: `alarm '${alarmName}' is in state ${state}` };
+}
