@@ -4,7 +4,7 @@ import type { CapturedChanges } from '../ports/database-engine';
 import { messageOf, RejoinError } from '../errors';
 import type { Codec } from './codec';
 import { segmentKey } from './object-keys';
-import { requireHash, sha256Of } from './stored-object';
+import { sha256Of, unpack } from './stored-object';
 
 const positionSchema = z.string().regex(/^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/);
 
@@ -80,8 +80,7 @@ export async function decodeSegment(
     );
   }
   const compressed = stored.subarray(end + 1);
-  requireHash(key, compressed, header.sha256);
-  const body = await codec.decompress(compressed, header.rawBytes);
+  const body = await unpack(codec, { key, sha256, rawBytes }, compressed);
   return { segment: { ...header, key, storedBytes: stored.length }, body };
 }
 

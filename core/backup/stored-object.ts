@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { RejoinError } from '../errors';
+import { isRejoinError, messageOf, RejoinError } from '../errors';
+import type { Codec } from './codec';
 
 /** SHA-256 of the bytes as they are stored, in hexadecimal. */
 export function sha256Of(stored: Buffer): string {
@@ -14,5 +15,26 @@ export function requireHash(key: string, stored: Buffer, expected: string): void
       'ChunkDamaged',
       `object '${key}' is damaged: its ${stored.length} bytes have SHA-256 ${got}, written were ${expected}`,
     );
+  }
+}
+
+/** What a stored object holds. @throws ChunkDamaged, naming the object, when it is not as it was written */
+export async function unpack(
+  codec: Codec,
+  object: { readonly key: string; readonly sha256: string; readonly rawBytes: number },
+  stored: Buffer,
+): Promise<Buffer> {
+  requireHash(object.key, stored, object.sha256);
+  try {
+    return await codec.decompress(stored, object.rawBytes);
+  } catch (thrown) {
+    if (isRejoinError(thrown, 'ChunkDamaged')) {
+      throw new RejoinError(
+        'ChunkDamaged',
+        `object '${object.key}' (SHA-256 ${object.sha256}, as written) is damaged: ${messageOf(thrown)}`,
+        { cause: thrown },
+      );
+    }
+    throw thrown;
   }
 }

@@ -44,20 +44,29 @@ export type PassDecision =
 
 /** How many passes in a row may shrink too little. */
 const strikes = 2;
+/** Two ratios take three passes. */
+export const passesRemembered = strikes + 1;
 
 /**
- * Decides what follows a pass, from all passes so far, each a list of its shards (rule 11). With D rows to apply, write
+ * Decides what follows a pass, from the newest passes, each a list of its shards, oldest first (rule 11). With D rows to apply, write
  * rate w and apply rate a, D(k+1) = (w/a)·D(k): passes shrink while w < a, and how much tells how far they will.
  *
  * `enough`: every shard's newest pass was short and left little. `not converging`: a shard that is not there yet shrank
  * too little twice in a row, or the passes are used up.
+ *
+ * @param passes the newest `passesRemembered` are enough
+ * @param passesDone how many there were in all
  */
-export function decideNextPass(passes: readonly (readonly ShardPass[])[], policy: ConvergencePolicy): PassDecision {
+export function decideNextPass(
+  passes: readonly (readonly ShardPass[])[],
+  passesDone: number,
+  policy: ConvergencePolicy,
+): PassDecision {
   const newest = passes.at(-1) ?? [];
   const behind = newest.filter((pass) => !isEnough(pass, policy));
   if (behind.length === 0) {
     const lagBytes = Math.max(0, ...newest.map((pass) => pass.lagBytes));
-    return { action: 'enough', reason: `after pass ${passes.length} no shard lags more than ${lagBytes} bytes` };
+    return { action: 'enough', reason: `after pass ${passesDone} no shard lags more than ${lagBytes} bytes` };
   }
   for (const { shard } of behind) {
     const history = historyOf(passes, shard);
@@ -65,9 +74,9 @@ export function decideNextPass(passes: readonly (readonly ShardPass[])[], policy
       return { action: 'not converging', reason: ratesOf(shard, history) };
     }
   }
-  if (passes.length >= policy.maxPasses) {
+  if (passesDone >= policy.maxPasses) {
     const reasons = behind.map(({ shard }) => ratesOf(shard, historyOf(passes, shard)));
-    return { action: 'not converging', reason: `${passes.length} passes were not enough: ${reasons.join('; ')}` };
+    return { action: 'not converging', reason: `${passesDone} passes were not enough: ${reasons.join('; ')}` };
   }
   const names = behind.map((pass) => `${pass.shard} lags ${pass.lagBytes} bytes after ${pass.durationMs} ms`);
   return { action: 'another pass', reason: names.join('; ') };

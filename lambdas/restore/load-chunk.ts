@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { lz4 } from '../../adapters/codec';
 import { backups, databases, registry, settings, stepPorts } from '../../adapters/ports';
 import type { Codec } from '../../core/backup/codec';
-import { requireHash } from '../../core/backup/stored-object';
+import { unpack } from '../../core/backup/stored-object';
 import { AddressBook } from '../../core/cluster/address-book';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { Chunk } from '../../core/cluster/manifest';
@@ -82,8 +82,7 @@ async function readChunk(ports: Ports, chunk: Chunk): Promise<Rows> {
     }
     throw thrown;
   }
-  requireHash(chunk.key, stored, chunk.sha256);
-  const body = await ports.codec.decompress(stored, chunk.rawBytes);
+  const body = await unpack(ports.codec, chunk, stored);
   return { body, rows: chunk.rows, bytes: stored.length, source: 'backup' };
 }
 
