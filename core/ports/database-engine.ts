@@ -175,6 +175,16 @@ export interface DatabaseRows {
       readonly body: Buffer;
     },
   ): Promise<number>;
+  /**
+   * Loads rows into a temporary table like the range's own, and forgets them: whether a backup could be restored.
+   *
+   * @returns how many rows there were
+   * @throws SqlFailed when they don't fit
+   */
+  checkRows(
+    address: DatabaseAddress,
+    order: { readonly range: RowRange; readonly columns: readonly string[]; readonly body: Buffer },
+  ): Promise<number>;
   /** Applies changes once, in batches, each with the position it reaches, in one transaction. Changes at or before the position reached are passed over. */
   applyChanges(
     address: DatabaseAddress,
