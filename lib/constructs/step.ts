@@ -1,8 +1,5 @@
-import { Duration, Stack } from 'aws-cdk-lib';
-import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
-import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Duration } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { State } from 'aws-cdk-lib/aws-stepfunctions';
 import { JitterType, TaskInput, Timeout } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
@@ -13,9 +10,7 @@ import { settingsRead } from '../../adapters/aws/settings.permissions';
 import type { ErrorName } from '../../core/errors';
 import { lambdaErrors, transientErrors } from '../../core/errors';
 import type { PermissionList } from '../../core/permissions/permission';
-import { bundleStep, entryFile, entryMetadata } from './bundling';
-import { networkInterfaces } from './lambda.permissions';
-import { logRetention } from './log-retention';
+import { CodeFunction } from './code-function';
 import { surroundingsOf } from './surroundings';
 import { Workflow } from './workflow';
 
@@ -65,52 +60,27 @@ export interface StateProps {
   readonly otherwise: State;
 }
 
-/** A Lambda function that is one step: its own role with only its permissions, its own log group. */
+/** A Lambda function that is one step. */
 export class Step extends Construct {
-  readonly function: LambdaFunction;
+  readonly function: IFunction;
   /** The longest that a state waits for it. */
   readonly timeout: Duration;
 
   constructor(scope: Construct, id: string, props: StepProps) {
     super(scope, id);
-    const surroundings = surroundingsOf(this);
+    const { environment, subnets, stepsGroup } = surroundingsOf(this);
+    const reachesDatabases = props.reaches === 'databases';
     this.timeout = props.timeout;
-    const inVpc = props.reaches === 'databases';
-    const logGroup = new LogGroup(this, 'Log', {
-      retention: logRetention,
-      encryptionKey: surroundings.key,
-      removalPolicy: surroundings.removal,
-    });
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    this.function = new CodeFunction(this, 'Code', {
+      entry: props.entry,
       description: `Step ${props.entry}`,
-    });
-    this.function = new StepFunction(this, 'Function', {
-      description: `Step ${props.entry}`,
-      runtime: Runtime.NODEJS_22_X,
-      // The architecture of the codec's binary that continuous integration tests with.
-      architecture: Architecture.X86_64,
-      handler: 'index.handler',
-      code: codeOf(this, props),
-      role,
-      logGroup,
       timeout: functionTimeout(props.timeout),
-      memorySize: props.memoryMiB ?? 256,
-      environment: { ...surroundings.environment },
-      // The state machine's history shows each call; a sampled trace adds cost and says less.
-      tracing: Tracing.DISABLED,
-      ...(inVpc
-        ? {
-            vpc: surroundings.vpc,
-            vpcSubnets: { subnets: [...surroundings.subnets] },
-            securityGroups: [surroundings.stepsGroup],
-          }
-        : {}),
-    });
-    logGroup.grantWrite(role);
-    (this.function.node.defaultChild as CfnFunction).addMetadata(entryMetadata, entryFile(props.entry));
-    const needsOfPlace = inVpc ? [networkInterfaces, settingsRead, secretsRead] : [];
-    allow(this, role, [registryUse, ...needsOfPlace, ...(props.uses ?? [])]);
+      memoryMiB: props.memoryMiB ?? 256,
+      codec: props.codec ?? false,
+      environment,
+      permissions: [registryUse, ...(reachesDatabases ? [settingsRead, secretsRead] : []), ...(props.uses ?? [])],
+      place: reachesDatabases ? { subnets, group: stepsGroup } : null,
+    }).function;
   }
 
   /** A state that calls this step. Its name is a sentence for the operator. */
@@ -152,47 +122,8 @@ export class Step extends Construct {
   }
 }
 
-/** A function that is called by its own name, never by a version: its callers may call nothing else. */
-class StepFunction extends LambdaFunction {
-  override get resourceArnsForGrantInvoke(): string[] {
-    return [this.functionArn];
-  }
-}
-
 /** A twentieth less than the state waits, at least 1 s and at most 15 s. */
 function functionTimeout(stateTimeout: Duration): Duration {
   const seconds = stateTimeout.toSeconds();
   return Duration.seconds(seconds - Math.min(15, Math.max(1, Math.ceil(seconds / 20))));
-}
-
-function codeOf(step: Step, props: StepProps): Code {
-  if (!Stack.of(step).bundlingRequired) {
-    return Code.fromInline(`// ${entryFile(props.entry)} was not bundled in this synthesis`);
-  }
-  const bundle = bundleStep(props.entry, { codec: props.codec ?? false });
-  return Code.fromAsset(bundle.folder, { assetHash: bundle.hash });
-}
-
-function allow(step: Step, role: Role, lists: readonly PermissionList[]): void {
-  const { names } = surroundingsOf(step);
-  for (const permission of new Set(lists.flat())) {
-    const resources = permission.resources(names);
-    if (resources.length === 0) {
-      continue;
-    }
-    if (resources.some((resource) => resource.includes('*')) !== (permission.wildcardReason !== undefined)) {
-      throw new Error(
-        `permission '${permission.sid}' of step '${step.node.id}' needs a wildcardReason exactly when a resource has a '*'`,
-      );
-    }
-    role.addToPolicy(
-      new PolicyStatement({
-        sid: permission.sid,
-        effect: Effect.ALLOW,
-        actions: [...permission.actions],
-        resources: [...resources],
-        conditions: permission.conditions?.(names) ?? {},
-      }),
-    );
-  }
 }

@@ -1,0 +1,118 @@
+import type { Duration } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
+import type { ISecurityGroup, ISubnet } from 'aws-cdk-lib/aws-ec2';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { PermissionList } from '../../core/permissions/permission';
+import { bundleStep, entryFile, entryMetadata } from './bundling';
+import { networkInterfaces } from './lambda.permissions';
+import { logRetention } from './log-retention';
+import { surroundingsOf } from './surroundings';
+
+/** Where a function gets its network interfaces. */
+export interface Place {
+  readonly subnets: readonly ISubnet[];
+  readonly group: ISecurityGroup;
+}
+
+export interface CodeFunctionProps {
+  /** The file under `lambdas/`, without its ending. */
+  readonly entry: string;
+  readonly description: string;
+  readonly timeout: Duration;
+  readonly memoryMiB: number;
+  /** Ships the codec's binary. */
+  readonly codec: boolean;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly permissions: readonly PermissionList[];
+  /** Null: outside the VPC. */
+  readonly place: Place | null;
+}
+
+/** A Lambda function made of one file: its own role with only its permissions, its own encrypted log group. */
+export class CodeFunction extends Construct {
+  readonly function: LambdaFunction;
+
+  constructor(scope: Construct, id: string, props: CodeFunctionProps) {
+    super(scope, id);
+    const surroundings = surroundingsOf(this);
+    const logGroup = new LogGroup(this, 'Log', {
+      retention: logRetention,
+      encryptionKey: surroundings.key,
+      removalPolicy: surroundings.removal,
+    });
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: props.description,
+    });
+    this.function = new UnversionedFunction(this, 'Function', {
+      description: props.description,
+      runtime: Runtime.NODEJS_22_X,
+      // The architecture of the codec's binary that the tests run with.
+      architecture: Architecture.X86_64,
+      handler: 'index.handler',
+      code: this.code(props),
+      role,
+      logGroup,
+      timeout: props.timeout,
+      memorySize: props.memoryMiB,
+      environment: { ...props.environment },
+      // The state machine's history shows each call; a sampled trace costs more and says less.
+      tracing: Tracing.DISABLED,
+      ...(props.place === null
+        ? {}
+        : {
+            vpc: surroundings.vpc,
+            vpcSubnets: { subnets: [...props.place.subnets] },
+            securityGroups: [props.place.group],
+          }),
+    });
+    logGroup.grantWrite(role);
+    (this.function.node.defaultChild as CfnFunction).addMetadata(entryMetadata, entryFile(props.entry));
+    for (const permission of new Set(
+      [...(props.place === null ? [] : [networkInterfaces]), ...props.permissions].flat(),
+    )) {
+      this.allow(role, permission);
+    }
+  }
+
+  private code(props: CodeFunctionProps): Code {
+    if (!Stack.of(this).bundlingRequired) {
+      return Code.fromInline(`// ${entryFile(props.entry)} was not bundled in this synthesis`);
+    }
+    const bundle = bundleStep(props.entry, { codec: props.codec });
+    return Code.fromAsset(bundle.folder, { assetHash: bundle.hash });
+  }
+
+  private allow(role: Role, permission: PermissionList[number]): void {
+    const { names } = surroundingsOf(this);
+    const resources = permission.resources(names);
+    if (resources.length === 0) {
+      return;
+    }
+    if (resources.some((resource) => resource.includes('*')) !== (permission.wildcardReason !== undefined)) {
+      throw new Error(
+        `permission '${permission.sid}' of '${this.node.path}' needs a wildcardReason exactly when a resource has a '*'`,
+      );
+    }
+    role.addToPolicy(
+      new PolicyStatement({
+        sid: permission.sid,
+        effect: Effect.ALLOW,
+        actions: [...permission.actions],
+        resources: [...resources],
+        conditions: permission.conditions?.(names) ?? {},
+      }),
+    );
+  }
+}
+
+/** A function that is called by its own name, never by a version: its callers may call nothing else. */
+class UnversionedFunction extends LambdaFunction {
+  override get resourceArnsForGrantInvoke(): string[] {
+    return [this.functionArn];
+  }
+}
