@@ -39,6 +39,13 @@ export function writeCopyFields(to: ByteWriter, body: Buffer, values: Tuple, pos
   }
 }
 
+/** A text as one field of COPY text format. */
+export function copyField(text: string): string {
+  return text.replace(/[\\\t\n\r]/g, (special) => specialNames[special] ?? special);
+}
+
+const specialNames: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
 /** Ends a line of COPY text format. */
 export function endCopyLine(to: ByteWriter): void {
   to.byte(newline);

@@ -59,7 +59,11 @@ export async function planTable(
   const percent = await samplePercent(client, table, limits, smallPages);
   const fill = percent === 100 ? fullScanFill : sampleFill;
   const aims = { rows: limits.rowsPerChunk, bytes: limits.bytesPerChunk * fill };
-  const cuts = mergeGroups(await rowGroups(client, table, aims, percent), aims);
+  const cuts = mergeGroups(await rowGroups(client, table, aims, percent), {
+    // Half a group more than asked for is better than a group less.
+    rows: aims.rows * (1 + 0.5 / groupsPerRange),
+    bytes: aims.bytes,
+  });
   const columns = storedColumns(table).map(({ name }) => name);
   const keyColumns = table.key.map(({ name }) => name);
   const { schema, table: name } = table;

@@ -1,10 +1,10 @@
 import type { Client } from 'pg';
 import type { RowRange } from '../../../core/cluster/manifest';
 import { RejoinError } from '../../../core/errors';
-import { inTransaction } from '../connection';
 import { copyOut } from '../copy';
 import { identifier } from '../identifier';
 import { rangeCondition } from '../key-range';
+import { scanningRange } from '../range-scan';
 import { tableFacts } from '../table-facts';
 
 const newline = 0x0a;
@@ -27,11 +27,7 @@ export async function readRange(
   const body = Buffer.allocUnsafeSlow(maxBytes);
   let length = 0;
   let rows = 0;
-  await inTransaction(client, async () => {
-    if (range.lowKey !== null || range.highKey !== null) {
-      // Without statistics the server may think that a range is the greater part of its table.
-      await client.query('SET LOCAL enable_seqscan = off');
-    }
+  await scanningRange(client, range, async () => {
     await copyOut(
       client,
       `COPY (SELECT ${list} FROM ONLY ${table.name} AS t WHERE ${condition}) TO STDOUT`,

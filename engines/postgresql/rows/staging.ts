@@ -32,7 +32,7 @@ export class Staging {
       writeCopyFields(writer, body, tuple, all);
       endCopyLine(writer);
     }
-    return this.fill('rows', this.columns(all), writer);
+    return this.fill('rows', stageColumns(this.target, all), writer);
   }
 
   async keys(body: Buffer, tuples: readonly Tuple[]): Promise<string> {
@@ -42,7 +42,7 @@ export class Staging {
       writeCopyFields(writer, body, tuple, keyPositions);
       endCopyLine(writer);
     }
-    return this.fill('keys', this.columns(keyPositions), writer);
+    return this.fill('keys', stageColumns(this.target, keyPositions), writer);
   }
 
   async partial(kind: 'partial' | 'in_place', body: Buffer, tuples: readonly Tuple[]): Promise<string> {
@@ -58,7 +58,7 @@ export class Staging {
       writeCopyFields(writer, body, tuple, all);
       endCopyLine(writer);
     });
-    return this.fill(kind, ['number int', 'missing text', ...this.columns(all)], writer);
+    return this.fill(kind, ['number int', 'missing text', ...stageColumns(this.target, all)], writer);
   }
 
   async bases(body: Buffer, rows: readonly IncompleteRow[]): Promise<string> {
@@ -72,27 +72,32 @@ export class Staging {
         endCopyLine(writer);
       });
     });
-    return this.fill('bases', ['number int', 'rank int', ...this.columns(keyPositions)], writer);
-  }
-
-  private columns(places: readonly number[]): string[] {
-    const { columns, keyPositions } = this.target;
-    return places.map((place) => {
-      const column = columns[place];
-      // Keys are compared with the target's, which needs the same collation.
-      const collation = keyPositions.includes(place) ? (column?.collation ?? null) : null;
-      return `c${place} ${column?.baseType ?? ''}${collation === null ? '' : ` COLLATE ${collation}`}`;
-    });
+    return this.fill('bases', ['number int', 'rank int', ...stageColumns(this.target, keyPositions)], writer);
   }
 
   /** Fills the table of that kind, and makes it at the first time. @returns its name */
   private async fill(kind: string, columns: readonly string[], writer: ByteWriter): Promise<string> {
     const name = `pg_temp.rejoin_${kind}_${this.number}`;
     if (!this.made.has(kind)) {
-      await this.client.query(`CREATE TEMP TABLE ${name} (${columns.join(', ')}) ON COMMIT DELETE ROWS`);
+      await createStage(this.client, name, columns);
       this.made.add(kind);
     }
     await copyIn(this.client, `COPY ${name} FROM STDIN`, writer.written());
     return name;
   }
+}
+
+/** Definitions of columns for values of these of the target's columns. */
+export function stageColumns(target: TargetTable, places: readonly number[]): string[] {
+  const { columns, keyPositions } = target;
+  return places.map((place) => {
+    const column = columns[place];
+    // Keys are compared with the target's, which needs the same collation.
+    const collation = keyPositions.includes(place) ? (column?.collation ?? null) : null;
+    return `c${place} ${column?.baseType ?? ''}${collation === null ? '' : ` COLLATE ${collation}`}`;
+  });
+}
+
+export async function createStage(client: Client, name: string, columns: readonly string[]): Promise<void> {
+  await client.query(`CREATE TEMP TABLE ${name} (${columns.join(', ')}) ON COMMIT DELETE ROWS`);
 }
