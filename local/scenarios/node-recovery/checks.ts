@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Shard } from '../../../core/cluster/items';
+import { shardNumber } from '../../../core/cluster/names';
+import type { Check } from '../../../core/evidence/evidence';
+import { compareWithLedger, type OrderRecord } from '../../load/ledger';
+import { contentOf, ordersOf, rowsOutside, writableShards, type CheckedServer } from './content';
+
+/** What the checks look at: the registry as it is in the end, the servers that live, the clients' ledger. */
+export interface Aftermath {
+  readonly shards: readonly Shard[];
+  readonly servers: readonly CheckedServer[];
+  readonly orders: readonly (readonly [orderId: number, record: OrderRecord])[];
+  /** The node that was built; null: none. */
+  readonly replacement: string | null;
+}
+
+/** Followers apply what was written last within this time, or they don't follow. */
+const settleMs = 20_000;
+
+/** Everything that must hold after a recovery, read back from the databases themselves. */
+export async function checkAftermath(
+  aftermath: Aftermath,
+): Promise<{ readonly checks: readonly Check[]; readonly owned: number | null; readonly outside: number | null }> {
+  const equal = await equalOwners(aftermath);
+  const ledger = await ledgerChecks(aftermath);
+  const writers = await writerCheck(aftermath);
+  const twoOwners = aftermath.shards.filter((shard) => shard.state === 'in sync' && shard.follower !== null).length;
+  const replacement = aftermath.servers.find((server) => server.nodeId === aftermath.replacement);
+  const ownedShards = aftermath.shards.filter(
+    (shard) => shard.primary === replacement?.nodeId || shard.follower === replacement?.nodeId,
+  );
+  const schemas = ownedShards.flatMap((shard) => shard.schemas);
+  const outside = replacement === undefined ? null : await rowsOutside(replacement, schemas);
+  const owned =
+    replacement === undefined ? null : schemas.length === 0 ? 0 : (await contentOf(replacement, schemas)).rows;
+  return {
+    checks: [
+      ...ledger,
+      equal,
+      check('shards with two owners in sync', aftermath.shards.length, twoOwners),
+      writers,
+      ...(outside === null ? [] : [check('rows on the new node outside its ownership', 0, outside)]),
+    ],
+    owned,
+    outside,
+  };
+}
+
+export function check(name: string, expected: number | string, got: number | string): Check {
+  return { name, ok: expected === got, expected: String(expected), got: String(got) };
+}
+
+async function equalOwners(aftermath: Aftermath): Promise<Check> {
+  let equal = 0;
+  const different: string[] = [];
+  for (const shard of aftermath.shards) {
+    const primary = serverOf(aftermath, shard.primary);
+    const follower = shard.follower === null ? undefined : serverOf(aftermath, shard.follower);
+    if (primary !== undefined && follower !== undefined && (await becomeEqual(primary, follower, shard.schemas))) {
+      equal += 1;
+    } else {
+      different.push(shard.id);
+    }
+  }
+  const name = 'shards whose rows are equal on both owners';
+  return different.length === 0
+    ? check(name, aftermath.shards.length, equal)
+    : { ...check(name, aftermath.shards.length, equal), got: `${equal}; different: ${different.join(', ')}` };
+}
+
+async function becomeEqual(
+  primary: CheckedServer,
+  follower: CheckedServer,
+  schemas: readonly string[],
+): Promise<boolean> {
+  const untilMs = Date.now() + settleMs;
+  for (;;) {
+    const [left, right] = await Promise.all([contentOf(primary, schemas), contentOf(follower, schemas)]);
+    if (left.digest === right.digest) {
+      return true;
+    }
+    if (Date.now() > untilMs) {
+      return false;
+    }
+    await delay(250);
+  }
+}
+
+/** Each acknowledged write is looked for on the shard's primary and, since it may be promoted next, on its follower. */
+async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
+  const missing: string[] = [];
+  const undead: string[] = [];
+  let checked = 0;
+  for (const shard of aftermath.shards) {
+    const orders = new Map(aftermath.orders.filter(([, record]) => record.shard === shardNumber(shard.id)));
+    for (const nodeId of [shard.primary, shard.follower]) {
+      const server = nodeId === null ? undefined : serverOf(aftermath, nodeId);
+      if (server !== undefined) {
+        const verdict = compareWithLedger(orders, await ordersOf(server, shard.id));
+        missing.push(...verdict.missing);
+        undead.push(...verdict.undead);
+        checked += verdict.checked;
+      }
+    }
+  }
+  const some = (list: readonly string[]) => (list.length === 0 ? '0' : `${list.length}, such as ${list[0] ?? ''}`);
+  return [
+    { name: 'acknowledged writes missing', ok: missing.length === 0 && checked > 0, expected: '0', got: some(missing) },
+    { name: 'deleted rows that came back', ok: undead.length === 0 && checked > 0, expected: '0', got: some(undead) },
+  ];
+}
+
+/** For every shard exactly one server accepts writes, and it is the one that the registry names. */
+async function writerCheck(aftermath: Aftermath): Promise<Check> {
+  const writers = new Map<string, string[]>();
+  for (const server of aftermath.servers) {
+    for (const shard of await writableShards(server)) {
+      writers.set(shard, [...(writers.get(shard) ?? []), server.nodeId]);
+    }
+  }
+  const right = aftermath.shards.filter((shard) => writers.get(shard.id)?.join() === shard.primary).length;
+  return check('shards with one writer, the one that the registry names', aftermath.shards.length, right);
+}
+
+function serverOf(aftermath: Aftermath, nodeId: string): CheckedServer | undefined {
+  return aftermath.servers.find((server) => server.nodeId === nodeId);
+}

@@ -1,0 +1,34 @@
+import type { RehearsalReport } from './report';
+
+/** What a rehearsal may be told; a scenario says which of it means something there. */
+export interface RehearsalOptions {
+  readonly rows: number;
+  readonly shards: number;
+  readonly nodes: number;
+  readonly requestsPerSecond: number;
+  readonly fault: string;
+  readonly ablate: readonly string[];
+  readonly seed: number;
+  /** Keep the run's directory afterwards. */
+  readonly keep: boolean;
+  /** A plain SQL dump to rehearse on; null: the shop's generated rows. */
+  readonly dump: string | null;
+}
+
+export interface Fault {
+  readonly name: string;
+  readonly summary: string;
+}
+
+/** One rehearsal: a workflow, real servers, a load, and something that goes wrong. */
+export interface Scenario {
+  readonly name: string;
+  readonly summary: string;
+  readonly faults: readonly Fault[];
+  readonly ablations: readonly Fault[];
+  /**
+   * @param say progress for people, a line at a time
+   * @param signal aborted on Ctrl-C: everything that was started is ended before the promise settles
+   */
+  run(options: RehearsalOptions, say: (line: string) => void, signal: AbortSignal): Promise<RehearsalReport>;
+}
