@@ -12,4 +12,5 @@ module.exports = {
     { ...shared, displayName: 'aws', testMatch: ['<rootDir>/test/**/*.aws.test.ts'] },
   ],
   testTimeout: 60_000,
+  reporters: ['default', '<rootDir>/test/support/closing-line-reporter.cjs'],
 };
