@@ -1,11 +1,5 @@
 import type { BackupItem, ClusterMeta, NodeItem } from '../cluster/items';
-
-export interface Strategy {
-  readonly kind: 'backup' | 'survivor' | 'volume snapshot' | 'rds snapshot';
-  readonly reason: string;
-  readonly backupId: string | null;
-  readonly snapshotId: string | null;
-}
+import type { Strategy } from '../restore/work-order';
 
 export interface Snapshot {
   readonly snapshotId: string;

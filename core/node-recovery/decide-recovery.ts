@@ -26,10 +26,7 @@ export interface RecoveryFacts {
 }
 
 /** The one thing to do about a node, and why. */
-export interface RecoveryDecision {
-  readonly action: 'none' | 'refuse' | 'replace';
-  readonly reason: string;
-}
+export type RecoveryDecision = Readonly<{ action: 'none' | 'refuse' | 'replace'; reason: string }>;
 
 type Rule = (facts: RecoveryFacts) => RecoveryDecision | null;
 

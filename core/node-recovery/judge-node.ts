@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { DatabaseProbe } from '../ports/database-engine';
 import type { Witness } from './witnesses';
 import { callFailed } from './witnesses';
@@ -14,11 +15,14 @@ export interface NodeSeen {
 }
 
 /** Whether a node has failed. `unknown`: somebody says so, but too few. */
-export interface NodeJudgement {
-  readonly verdict: 'failed' | 'alive' | 'unknown';
-  readonly reason: string;
-  readonly witnesses: readonly Witness[];
-}
+export const judgementSchema = z.strictObject({
+  verdict: z.enum(['failed', 'alive', 'unknown']),
+  reason: z.string(),
+  witnesses: z.array(
+    z.strictObject({ name: z.string(), verdict: z.enum(['failed', 'alive']).nullable(), detail: z.string() }),
+  ),
+});
+export type NodeJudgement = z.infer<typeof judgementSchema>;
 
 /**
  * Judges a node by its witnesses (rule 4). An answer over SQL settles it: whoever serves clients is alive. Otherwise as
@@ -52,11 +56,11 @@ export function judgeNode(seen: NodeSeen): NodeJudgement {
  * Each voice once. Where the trigger's voice was asked again, its newer word counts: an agent's, unless it has not been
  * heard since, and the machine API's in any case.
  */
-function voices({ trigger, observed }: NodeSeen): readonly Witness[] {
+function voices({ trigger, observed }: NodeSeen): Witness[] {
   if (trigger === null) {
-    return observed;
+    return [...observed];
   }
   const again = observed.find((witness) => witness.name === trigger.name);
   const superseded = again !== undefined && (again.verdict !== null || again.name === 'machine API');
-  return superseded ? observed : [trigger, ...observed.filter((witness) => witness !== again)];
+  return superseded ? [...observed] : [trigger, ...observed.filter((witness) => witness !== again)];
 }

@@ -1,15 +1,6 @@
 import type { NodeItem } from '../cluster/items';
 import { nameSchema } from '../cluster/settings';
 
-/** Where a replacement runs, as the states hand it on. */
-export interface Replacement {
-  readonly nodeId: string;
-  readonly machineId: string;
-  readonly machineKind: NodeItem['machineKind'];
-  readonly host: string;
-  readonly port: number;
-}
-
 const pattern = /^(.*?)(?:-r(\d+))?$/;
 
 /** The id that a node's line of replacements began with: `node-3` for `node-3-r2`. */

@@ -3,7 +3,7 @@ import { nameSchema } from '../cluster/settings';
 import type { Witness } from './witnesses';
 
 /**
- * Who started a recovery: a person (`manual`), the alarm on missing heartbeats (`alarm`), an event of the machine API
+ * Who started a recovery: a person (`manual`), an alarm on its heartbeats (`alarm`), an event of the machine API
  * (`machine`), or the agent of a node (`agent:node-2`).
  */
 export const triggerSchema = z
@@ -25,7 +25,7 @@ export function triggerWitness(trigger: string): Witness {
     case 'manual':
       return { name: 'the operator', verdict: 'failed', detail: 'started the recovery' };
     case 'alarm':
-      return { name: 'heartbeat alarm', verdict: 'failed', detail: 'its heartbeats are missing' };
+      return { name: 'alarm', verdict: 'failed', detail: 'its heartbeats or its status checks fail' };
     case 'machine':
       return { name: 'machine API', verdict: 'failed', detail: 'reported a change of state' };
     case 'agent':
@@ -44,17 +44,3 @@ export const recoveryInputSchema = z.strictObject({
   planned: z.boolean().default(false),
 });
 export type RecoveryInput = z.infer<typeof recoveryInputSchema>;
-
-/**
- * The name of the execution that an alarm or an event starts: the same for every repetition within an hour (UTC), and
- * names stay taken, so that a repeated alarm does not start a second recovery. At most 80 characters, as the service
- * demands.
- */
-export function recoveryExecutionName(
-  input: Pick<RecoveryInput, 'cluster' | 'nodeId' | 'trigger'>,
-  nowMs: number,
-): string {
-  const hour = new Date(nowMs).toISOString().slice(0, 13).replaceAll('-', '').replace('T', '-');
-  const tail = `-${triggerKind(input.trigger)}-${hour}`;
-  return `${input.cluster}-${input.nodeId}`.slice(0, 80 - tail.length) + tail;
-}

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { judgeNode, type NodeSeen } from '../../../core/node-recovery/judge-node';
-import { recoveryExecutionName, triggerWitness } from '../../../core/node-recovery/trigger';
+import { triggerWitness } from '../../../core/node-recovery/trigger';
 import {
   agentWitnesses,
   machineWitness,
@@ -152,15 +152,4 @@ describe('the machine API', () => {
     const instance = { instanceIdentifier: 'db-3', state, host: null, port: null, site: null };
     expect(managedWitness(instance).verdict).toBe(verdict);
   });
-});
-
-test('a repeated alarm asks for the same execution within the hour, whoever repeats it', () => {
-  const at = (minute: number) => Date.UTC(2026, 2, 5, 14, minute);
-  const name = (trigger: string, minute: number) =>
-    recoveryExecutionName({ cluster: 'orders', nodeId: 'node-3', trigger }, at(minute));
-  expect(name('agent:node-2', 0)).toBe('orders-node-3-agent-20260305-14');
-  expect(name('agent:node-4', 59)).toBe(name('agent:node-2', 0));
-  expect(name('agent:node-2', 60)).not.toBe(name('agent:node-2', 0));
-  const long = recoveryExecutionName({ cluster: 'c'.repeat(40), nodeId: 'n'.repeat(40), trigger: 'machine' }, at(0));
-  expect(long).toHaveLength(80);
 });
