@@ -185,7 +185,7 @@ export interface DatabaseRows {
     address: DatabaseAddress,
     order: { readonly range: RowRange; readonly columns: readonly string[]; readonly body: Buffer },
   ): Promise<number>;
-  /** Applies changes once, in batches, each with the position it reaches, in one transaction. Changes at or before the position reached are passed over. */
+  /** Applies changes once, in batches, each with the position it reaches, in one transaction. Changes at or before the position reached are passed over. An empty body only moves the position. */
   applyChanges(
     address: DatabaseAddress,
     order: { readonly shard: string; readonly lineage: string; readonly body: Buffer; readonly to: LogPosition },

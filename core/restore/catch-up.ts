@@ -52,14 +52,11 @@ export async function catchUp(
     if (changes === null) {
       return { ...done, reached: true };
     }
-    if (changes.transactions > 0) {
-      const order = { shard, lineage: slot, body: changes.body, to: changes.to };
-      await databases.applyChanges(route.target, order);
-      done.segments += 1;
-      done.rows += changes.rows;
-      done.bytes += changes.body.length;
-      done.appliedTo = changes.to;
-    }
+    await databases.applyChanges(route.target, { shard, lineage: slot, body: changes.body, to: changes.to });
+    done.segments += 1;
+    done.rows += changes.rows;
+    done.bytes += changes.body.length;
+    done.appliedTo = changes.to;
     await databases.advance(route.source, { slot, to: changes.to });
     if (changes.drained || comparePositions(changes.to, to) >= 0) {
       return { ...done, reached: true };

@@ -53,9 +53,7 @@ export async function replaySegments(
       return { ...done, done: true, stoppedBy: read.damage };
     }
     const { segment, body } = read;
-    if (segment.transactions > 0) {
-      await ports.databases.applyChanges(target, { shard, lineage: lineage.slot, body, to: segment.to });
-    }
+    await ports.databases.applyChanges(target, { shard, lineage: lineage.slot, body, to: segment.to });
     done.segments += 1;
     done.rows += segment.rows;
     done.bytes += segment.storedBytes;

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { lz4 } from '../../adapters/codec';
 import { backups, databases, registry, settings, stepPorts } from '../../adapters/ports';
+import { awaitCaptureLease } from '../../core/backup/capture-lease';
 import { captureSlot } from '../../core/backup/capture-slot';
 import type { Codec } from '../../core/backup/codec';
 import { readJson } from '../../core/backup/json-object';
 import { AddressBook } from '../../core/cluster/address-book';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import { replicationName } from '../../core/cluster/names';
-import { isRejoinError, RejoinError } from '../../core/errors';
-import type { Lease } from '../../core/lease/lease';
+import { RejoinError } from '../../core/errors';
 import type { DatabaseEngine } from '../../core/ports/database-engine';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
@@ -95,7 +95,10 @@ async function captureLineages(ports: Ports, work: Lineages, context: StepContex
   if (alive.length === 0) {
     return;
   }
-  const lease = await takeCaptureLease(ports, work.cluster, context);
+  const lease = await awaitCaptureLease(ports, work.cluster, context.run, {
+    durationMs: captureLeaseMs,
+    waitMs: Math.min(captureWaitMs, context.remainingMs() / 2),
+  });
   if (lease === null) {
     return;
   }
@@ -113,25 +116,6 @@ async function captureLineages(ports: Ports, work: Lineages, context: StepContex
     }
   } finally {
     await ports.leases.release(lease);
-  }
-}
-
-/** Captures of one cluster exclude each other. Null: another one took too long. */
-async function takeCaptureLease(ports: Ports, cluster: string, context: StepContext): Promise<Lease | null> {
-  const untilMs = ports.clock.nowMs() + captureWaitMs;
-  const order = { cluster, name: 'capture', holder: context.run.execution, durationMs: captureLeaseMs };
-  for (;;) {
-    try {
-      return await ports.leases.take(order);
-    } catch (thrown) {
-      if (!isRejoinError(thrown, 'LeaseHeld')) {
-        throw thrown;
-      }
-      if (ports.clock.nowMs() >= untilMs || context.remainingMs() < 2 * reserveMs) {
-        return null;
-      }
-      await ports.clock.sleep(1_000);
-    }
   }
 }
 
