@@ -119,17 +119,17 @@ function toJson(value: unknown): Json | undefined {
   if (typeof value !== 'object' || isFunctionObject(value)) {
     return undefined;
   }
-  const copy: Record<string, Json> = {};
+  const fields: [string, Json][] = [];
   for (const [key, field] of Object.entries(value)) {
     if (field !== undefined) {
       const json = toJson(field);
       if (json === undefined) {
         return undefined;
       }
-      copy[key] = json;
+      fields.push([key, json]);
     }
   }
-  return copy;
+  return Object.fromEntries(fields);
 }
 
 /** JSONata's own lambdas and library functions are objects. */

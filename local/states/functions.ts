@@ -14,19 +14,27 @@ const hashAlgorithms: Readonly<Record<string, string>> = {
 /** AWS refuses to build longer arrays. */
 const rangeLimit = 1000;
 
-/** As JSONata reports wrong arguments. */
-class FunctionError extends Error {
-  readonly code: string;
+const formatTime = jsonata('$fromMillis($ms, $picture, $zone)');
 
-  constructor(code: string, message: string) {
-    super(message);
+/** As JSONata reports a wrong argument: its own words for the code, with these values, become the message. */
+class FunctionError extends Error {
+  readonly code: 'T0410' | 'D2014';
+  readonly token: string;
+  /** The position of the argument, for T0410. */
+  readonly index: number;
+  readonly value: unknown;
+
+  constructor(code: 'T0410' | 'D2014', token: string, details: { readonly index?: number; readonly value?: unknown }) {
+    super(`${code} in ${token}`);
     this.name = 'FunctionError';
     this.code = code;
+    this.token = token;
+    this.index = details.index ?? 0;
+    this.value = details.value;
   }
 }
 
-const wrongArgument = (position: number, name: string): FunctionError =>
-  new FunctionError('T0410', `Argument ${position} of function "${name}" does not match function signature`);
+const wrongArgument = (index: number, token: string): FunctionError => new FunctionError('T0410', token, { index });
 
 function integer(value: unknown, position: number, name: string): number {
   if (typeof value !== 'number' || !Number.isInteger(value)) {
@@ -40,7 +48,6 @@ function integer(value: unknown, position: number, name: string): number {
  * given ones. An argument that is nothing gives nothing, as in all of JSONata.
  */
 export function expressionFunctions(clock: Clock, random: Random): Readonly<Record<string, unknown>> {
-  const formatTime = jsonata('$fromMillis($ms, $picture, $zone)');
   return {
     partition: (items: unknown, size: unknown) => partition(items, size),
     range: (first: unknown, last: unknown, step: unknown) => range(first, last, step),
@@ -83,7 +90,7 @@ function range(first: unknown, last: unknown, step: unknown): unknown {
   }
   const count = Math.max(0, Math.floor((to - from) / by) + 1);
   if (count > rangeLimit) {
-    throw new FunctionError('D2014', `The size of the sequence allocated by $range must not exceed ${rangeLimit}`);
+    throw new FunctionError('D2014', 'range', { value: count });
   }
   const values = Array.from({ length: count }, (_, index) => from + index * by);
   // Marked as JSONata marks its own sequences, so that a single value comes out bare, as on AWS.
@@ -112,7 +119,7 @@ function parse(text: unknown): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    throw new FunctionError('D3120', `Syntax error in expression passed to function parse: ${text}`);
+    throw new Error(`the argument of $parse is not JSON: ${text}`);
   }
 }
 

@@ -72,6 +72,7 @@ class InlineMap {
   readonly #state: MapState;
   readonly #items: readonly Json[];
   readonly #outputs: Json[] = [];
+  readonly #failures: StateFailure[] = [];
   #started = 0;
   #lastSucceededEventId: number;
 
@@ -96,6 +97,9 @@ class InlineMap {
           }
         }),
       );
+    } catch (thrown) {
+      // The iterations that the first failure ended reject as well.
+      throw this.#failures[0] ?? thrown;
     } finally {
       group.cancel();
       for (const iteration of [...this.#thread.inner]) {
@@ -126,7 +130,10 @@ class InlineMap {
       const input = await this.#inputOf(branch);
       this.#outputs[iteration.index] = (await this.#thread.run.runGraph(branch, this.#state.processor, input)).value;
     } catch (thrown) {
-      this.#endByFailure(branch, thrown);
+      if (thrown instanceof StateFailure) {
+        this.#failures.push(thrown);
+        this.#endByFailure(branch);
+      }
       throw thrown;
     }
     this.#lastSucceededEventId = branch.recordAside('MapIterationSucceeded', {
@@ -153,8 +160,8 @@ class InlineMap {
     }
   }
 
-  #endByFailure(failed: Thread, thrown: unknown): void {
-    if (!(thrown instanceof StateFailure) || failed.cancellation.cancelled || failed.iteration === null) {
+  #endByFailure(failed: Thread): void {
+    if (failed.cancellation.cancelled || failed.iteration === null) {
       return;
     }
     this.#thread.continueFrom(failed.lastEventId);

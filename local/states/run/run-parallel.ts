@@ -23,19 +23,26 @@ export async function runParallel(thread: Thread, visit: Visit, state: ParallelS
   const branches = state.branches.map((graph) => ({ graph, branch: thread.branch(group) }));
   let lastEventId = thread.lastEventId;
   const outputs: Json[] = [];
+  const failures: StateFailure[] = [];
   try {
     await Promise.all(
       branches.map(async ({ graph, branch }, index) => {
         try {
           outputs[index] = (await thread.run.runGraph(branch, graph, input)).value;
         } catch (thrown) {
-          endByFailure(thread, branch, thrown);
+          if (thrown instanceof StateFailure) {
+            failures.push(thrown);
+            endByFailure(thread, branch);
+          }
           throw thrown;
         }
         lastEventId = branch.lastEventId;
         thread.leave(branch);
       }),
     );
+  } catch (thrown) {
+    // The branches that the first failure ended reject as well.
+    throw failures[0] ?? thrown;
   } finally {
     group.cancel();
     branches.forEach(({ branch }) => {
@@ -48,8 +55,8 @@ export async function runParallel(thread: Thread, visit: Visit, state: ParallelS
 }
 
 /** What AWS records when a branch fails: the states that it and its siblings leave unfinished. */
-function endByFailure(thread: Thread, failed: Thread, thrown: unknown): void {
-  if (!(thrown instanceof StateFailure) || thread.cancellation.cancelled || failed.cancellation.cancelled) {
+function endByFailure(thread: Thread, failed: Thread): void {
+  if (failed.cancellation.cancelled) {
     return;
   }
   thread.continueFrom(failed.lastEventId);

@@ -94,6 +94,8 @@ class Attempt {
   readonly #state: TaskState;
   readonly #events: TaskEvents;
   readonly #cancellation: Cancellation;
+  /** Of the call alone: a call that has answered is not given up with the timers of its attempt. */
+  readonly #callCancellation: Cancellation;
   #lastHeartbeatMs: number;
   #over = false;
 
@@ -103,16 +105,26 @@ class Attempt {
     this.#state = state;
     this.#events = events;
     this.#cancellation = cancellation;
+    this.#callCancellation = cancellation.inside();
     this.#lastHeartbeatMs = thread.run.world.clock.nowMs();
   }
 
   async run(args: Json, timeoutSeconds: number | null, heartbeatSeconds: number | null): Promise<Json> {
+    const timers: Promise<never>[] = [];
+    if (timeoutSeconds !== null) {
+      timers.push(this.#timeout(timeoutSeconds));
+    }
+    if (heartbeatSeconds !== null) {
+      timers.push(this.#heartbeatTimeout(heartbeatSeconds));
+    }
     try {
+      const work = this.#state.resource.pattern === 'token' ? this.#answerByToken(args) : this.#answer(args);
       return await this.#cancellation.orInterrupted(
         Promise.race([
-          this.#state.resource.pattern === 'token' ? this.#answerByToken(args) : this.#answer(args),
-          ...(timeoutSeconds === null ? [] : [this.#timeout(timeoutSeconds)]),
-          ...(heartbeatSeconds === null ? [] : [this.#heartbeatTimeout(heartbeatSeconds)]),
+          work.finally(() => {
+            this.#callCancellation.close();
+          }),
+          ...timers,
         ]),
       );
     } finally {
@@ -164,7 +176,7 @@ class Attempt {
       executionArn: execution.arn,
       stateName: name,
       attempt: this.#visit.retryCount + 1,
-      signal: this.#cancellation.signal,
+      signal: this.#callCancellation.signal,
       submitted: (answer) => {
         this.#submitted(answer);
       },
