@@ -1,0 +1,137 @@
+import { parseArgs } from 'node:util';
+import { messageOf, RejoinError } from '../../core/errors';
+import type { RehearsalOptions, Scenario } from '../scenarios/scenario';
+
+/** What `rejoin rehearse …` was asked to do. */
+export type RehearseRequest =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'list' }
+  | { readonly kind: 'run'; readonly scenario: Scenario; readonly options: RehearsalOptions; readonly json: boolean };
+
+const flags = {
+  help: { type: 'boolean', short: 'h' },
+  list: { type: 'boolean' },
+  json: { type: 'boolean' },
+  keep: { type: 'boolean' },
+  rows: { type: 'string' },
+  shards: { type: 'string' },
+  nodes: { type: 'string' },
+  rate: { type: 'string' },
+  seed: { type: 'string' },
+  fault: { type: 'string' },
+  ablate: { type: 'string', multiple: true },
+  dump: { type: 'string' },
+} as const;
+
+const limits = {
+  rows: { least: 1_000, most: 20_000_000, otherwise: 400_000 },
+  shards: { least: 1, most: 64, otherwise: 16 },
+  nodes: { least: 3, most: 8, otherwise: 4 },
+  rate: { least: 1, most: 5_000, otherwise: 300 },
+  seed: { least: 0, most: 2 ** 31 - 1, otherwise: 1 },
+} as const;
+
+/** @throws InvalidInput, naming the argument, what was given and what is allowed */
+export function parseRehearseArguments(argv: readonly string[], scenarios: readonly Scenario[]): RehearseRequest {
+  const { values, positionals } = parse(argv);
+  if (values.help === true) {
+    return { kind: 'help' };
+  }
+  if (values.list === true) {
+    return { kind: 'list' };
+  }
+  const scenario = choose('scenario', positionals[0] ?? 'node-recovery', scenarios);
+  if (positionals.length > 1) {
+    throw new RejoinError('InvalidInput', `one scenario at a time: '${positionals.slice(1).join(' ')}' is too much`);
+  }
+  return {
+    kind: 'run',
+    scenario,
+    json: values.json ?? false,
+    options: {
+      rows: whole('rows', values.rows),
+      shards: whole('shards', values.shards),
+      nodes: whole('nodes', values.nodes),
+      requestsPerSecond: whole('rate', values.rate),
+      seed: whole('seed', values.seed),
+      fault: choose('--fault', values.fault ?? 'kill', scenario.faults).name,
+      ablate: (values.ablate ?? []).map((name) => choose('--ablate', name, scenario.ablations).name),
+      keep: values.keep ?? false,
+      dump: values.dump ?? null,
+    },
+  };
+}
+
+/** How the command is used. */
+export function rehearseHelp(scenarios: readonly Scenario[]): string {
+  const node = scenarios[0];
+  return `rejoin rehearse [scenario] [options]
+
+Runs a deployed workflow on this computer, on real database servers, while a load writes and something goes wrong, and
+checks the result from the databases themselves. Needs Node.js only. Ends with 0 only when every check held.
+
+Scenarios
+${scenarios.map((scenario) => `  ${scenario.name.padEnd(16)}${scenario.summary}`).join('\n')}
+
+Options
+  --fault NAME    what goes wrong (default kill; --list shows all)
+  --ablate NAME   leave a safeguard out and see what it is good for: ${node?.ablations.map((ablation) => ablation.name).join(', ') ?? ''}
+  --rows N        rows to begin with (${limits.rows.least} to ${limits.rows.most}; default ${limits.rows.otherwise})
+  --shards N      shards (${limits.shards.least} to ${limits.shards.most}; default ${limits.shards.otherwise})
+  --nodes N       nodes (${limits.nodes.least} to ${limits.nodes.most}; default ${limits.nodes.otherwise})
+  --rate N        requests a second (${limits.rate.least} to ${limits.rate.most}; default ${limits.rate.otherwise})
+  --seed N        what the load and the choice of the node follow from (default ${limits.seed.otherwise})
+  --dump FILE     rehearse on a plain SQL dump, as pg_dump writes it
+  --keep          keep the run's directory: logs, histories, data
+  --json          one JSON object on standard output and nothing else there
+  --list          the faults and ablations of each scenario
+  --help          this text
+`;
+}
+
+/** The faults and ablations of each scenario. */
+export function rehearseList(scenarios: readonly Scenario[]): string {
+  return scenarios
+    .map((scenario) => {
+      const lines = (entries: Scenario['faults']) =>
+        entries.map((entry) => `    ${entry.name.padEnd(18)}${entry.summary}`).join('\n');
+      return `${scenario.name}: ${scenario.summary}\n  faults\n${lines(scenario.faults)}\n  ablations\n${lines(scenario.ablations)}\n`;
+    })
+    .join('\n');
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: flags, allowPositionals: true, strict: true });
+  } catch (cause) {
+    // The parser's own message goes on about positional arguments after its first sentence.
+    throw new RejoinError(
+      'InvalidInput',
+      `${messageOf(cause).split('. ')[0] ?? ''}; see 'npm run rehearse -- --help'`,
+      { cause },
+    );
+  }
+}
+
+function whole(name: keyof typeof limits, given: string | undefined): number {
+  const { least, most, otherwise } = limits[name];
+  const value = given === undefined ? otherwise : /^\d{1,10}$/.test(given) ? Number(given) : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new RejoinError(
+      'InvalidInput',
+      `--${name} takes a whole number from ${least} to ${most}, got '${given ?? ''}'`,
+    );
+  }
+  return value;
+}
+
+function choose<Named extends { readonly name: string }>(what: string, given: string, among: readonly Named[]): Named {
+  const found = among.find((candidate) => candidate.name === given);
+  if (found === undefined) {
+    throw new RejoinError(
+      'InvalidInput',
+      `${what} '${given}' is not known; known: ${among.map((candidate) => candidate.name).join(', ')}`,
+    );
+  }
+  return found;
+}
