@@ -1,6 +1,9 @@
 import type { PermissionList } from '../../core/permissions/permission';
 import { arnOf } from '../../core/permissions/permission';
 
+/** Where the clusters' settings are: `<prefix>/<cluster>`. */
+export const settingsPrefix = '/rejoin/clusters';
+
 export const settingsRead: PermissionList = [
   {
     sid: 'ReadSettings',
@@ -11,6 +14,6 @@ export const settingsRead: PermissionList = [
     // A cluster that is not there is answered with the list of those that are.
     sid: 'ListSettings',
     actions: ['ssm:GetParametersByPath'],
-    resources: (names) => [arnOf(names, 'ssm', 'parameter/rejoin/clusters')],
+    resources: (names) => [arnOf(names, 'ssm', `parameter${settingsPrefix}`)],
   },
 ];

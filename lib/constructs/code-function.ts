@@ -1,6 +1,5 @@
 import type { Duration } from 'aws-cdk-lib';
 import { Stack } from 'aws-cdk-lib';
-import type { ISecurityGroup, ISubnet } from 'aws-cdk-lib/aws-ec2';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
@@ -14,8 +13,8 @@ import { surroundingsOf } from './surroundings';
 
 /** Where a function gets its network interfaces. */
 export interface Place {
-  readonly subnets: readonly ISubnet[];
-  readonly group: ISecurityGroup;
+  readonly subnetIds: readonly string[];
+  readonly groupId: string;
 }
 
 export interface CodeFunctionProps {
@@ -62,16 +61,14 @@ export class CodeFunction extends Construct {
       environment: { ...props.environment },
       // The state machine's history shows each call; a sampled trace costs more and says less.
       tracing: Tracing.DISABLED,
-      ...(props.place === null
-        ? {}
-        : {
-            vpc: surroundings.vpc,
-            vpcSubnets: { subnets: [...props.place.subnets] },
-            securityGroups: [props.place.group],
-          }),
     });
     logGroup.grantWrite(role);
-    (this.function.node.defaultChild as CfnFunction).addMetadata(entryMetadata, entryFile(props.entry));
+    const resource = this.function.node.defaultChild as CfnFunction;
+    resource.addMetadata(entryMetadata, entryFile(props.entry));
+    if (props.place !== null) {
+      // Said directly: the CDK's own subnets want to know more than an id.
+      resource.vpcConfig = { subnetIds: [...props.place.subnetIds], securityGroupIds: [props.place.groupId] };
+    }
     for (const permission of new Set(
       [...(props.place === null ? [] : [networkInterfaces]), ...props.permissions].flat(),
     )) {

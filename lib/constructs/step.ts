@@ -68,7 +68,7 @@ export class Step extends Construct {
 
   constructor(scope: Construct, id: string, props: StepProps) {
     super(scope, id);
-    const { environment, subnets, stepsGroup } = surroundingsOf(this);
+    const { environment, subnetIds, stepsGroupId } = surroundingsOf(this);
     const reachesDatabases = props.reaches === 'databases';
     this.timeout = props.timeout;
     this.function = new CodeFunction(this, 'Code', {
@@ -79,7 +79,7 @@ export class Step extends Construct {
       codec: props.codec ?? false,
       environment,
       permissions: [registryUse, ...(reachesDatabases ? [settingsRead, secretsRead] : []), ...(props.uses ?? [])],
-      place: reachesDatabases ? { subnets, group: stepsGroup } : null,
+      place: reachesDatabases ? { subnetIds, groupId: stepsGroupId } : null,
     }).function;
   }
 

@@ -1,4 +1,4 @@
-import type { ISecurityGroup, ISubnet, IVpc } from 'aws-cdk-lib/aws-ec2';
+import type { IEventBus } from 'aws-cdk-lib/aws-events';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { RemovalPolicy } from 'aws-cdk-lib';
@@ -14,11 +14,12 @@ export interface Surroundings {
   readonly key: IKey;
   /** Where alarms go. */
   readonly topic: ITopic;
-  readonly vpc: IVpc;
+  /** Where agents and workflows announce what happened. */
+  readonly bus: IEventBus;
   /** One subnet a site: where steps that speak to databases run. */
-  readonly subnets: readonly ISubnet[];
-  /** What the databases' own security groups let in. */
-  readonly stepsGroup: ISecurityGroup;
+  readonly subnetIds: readonly string[];
+  /** The security group that the databases' own groups let in. */
+  readonly stepsGroupId: string;
   /** What becomes of logs when the stack is removed. */
   readonly removal: RemovalPolicy;
 }

@@ -1,4 +1,6 @@
-import type { Duration } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
+import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IChainable } from 'aws-cdk-lib/aws-stepfunctions';
@@ -65,10 +67,33 @@ export class Workflow extends Construct {
     for (const statement of this.statements) {
       this.machine.addToRolePolicy(statement);
     }
+    this.watch();
   }
 
   /** Lets the machine itself, not a step, do something, such as reading a map's items. Call it within `definition`. */
   allow(statement: { readonly sid: string; readonly actions: string[]; readonly resources: string[] }): void {
     this.statements.push(new PolicyStatement(statement));
+  }
+
+  /** An execution that ended badly, in whatever way, reaches people. */
+  private watch(): void {
+    const options = { period: Duration.minutes(1), statistic: 'Sum' };
+    const endings = [
+      { id: 'Failed', metric: this.machine.metricFailed(options), what: 'was refused, undone or failed' },
+      { id: 'TimedOut', metric: this.machine.metricTimedOut(options), what: 'ran out of time' },
+      { id: 'Aborted', metric: this.machine.metricAborted(options), what: 'was stopped by somebody' },
+      { id: 'Throttled', metric: this.machine.metricThrottled(options), what: 'was held up: too many state changes' },
+    ];
+    const { topic } = surroundingsOf(this);
+    for (const { id, metric, what } of endings) {
+      new Alarm(this, id, {
+        alarmDescription: `An execution of ${this.name} ${what}; its history says why`,
+        metric,
+        threshold: 1,
+        evaluationPeriods: 1,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      }).addAlarmAction(new SnsAction(topic));
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { App, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { SecurityGroup, Subnet, Vpc } from 'aws-cdk-lib/aws-ec2';
+import { EventBus } from 'aws-cdk-lib/aws-events';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import type { ResourceNames } from '../../../core/permissions/permission';
@@ -29,18 +29,14 @@ const names: ResourceNames = {
 /** A stack in which steps and workflows can be made, without bundling and without a foundation. */
 export function stackForTest(context: Record<string, unknown> = { 'aws:cdk:bundling-stacks': [] }): Stack {
   const stack = new Stack(new App({ context, analyticsReporting: false }), 'Test');
-  const vpc = Vpc.fromVpcAttributes(stack, 'Vpc', {
-    vpcId: 'vpc-0123456789abcdef0',
-    availabilityZones: ['eu-central-1a'],
-  });
   provideSurroundings(stack, {
     names,
     environment: { REJOIN_TABLE: 'registry' },
     key: Key.fromKeyArn(stack, 'Key', names.keyArn),
     topic: Topic.fromTopicArn(stack, 'Topic', names.topicArn),
-    vpc,
-    subnets: [Subnet.fromSubnetId(stack, 'Subnet', 'subnet-0123456789abcdef0')],
-    stepsGroup: SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-0123456789abcdef0'),
+    bus: EventBus.fromEventBusName(stack, 'Bus', 'rejoin'),
+    subnetIds: ['subnet-0123456789abcdef0'],
+    stepsGroupId: 'sg-0123456789abcdef0',
     removal: RemovalPolicy.RETAIN,
   });
   return stack;

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App, type AppProps } from 'aws-cdk-lib';
+import type { AppSettings } from '../config/app-settings';
+import { projectRoot } from '../constructs/bundling';
+import { FoundationStack } from './foundation-stack';
+
+export interface MakeAppProps extends Pick<AppProps, 'outdir'> {
+  /**
+   * Whether the steps are bundled into the synthesized app.
+   *
+   * @default true
+   */
+  readonly bundle?: boolean;
+}
+
+/** The CDK app that rejoin.yaml describes. The same settings give the same templates, wherever it is made. */
+export function makeApp(settings: AppSettings, props: MakeAppProps = {}): App {
+  const { bundle, ...rest } = props;
+  const app = new App({
+    ...rest,
+    analyticsReporting: false,
+    context: { ...recommendedContext(), ...(bundle === false ? { 'aws:cdk:bundling-stacks': [] } : {}) },
+  });
+  const env = {
+    ...(settings.account === undefined ? {} : { account: settings.account }),
+    ...(settings.region === undefined ? {} : { region: settings.region }),
+  };
+  new FoundationStack(app, 'RejoinFoundation', { settings, env });
+  return app;
+}
+
+/** What the command line reads from cdk.json, for those who make the app without it. */
+function recommendedContext(): Record<string, unknown> {
+  const text = readFileSync(join(projectRoot, 'cdk.json'), 'utf8');
+  return (JSON.parse(text) as { readonly context: Record<string, unknown> }).context;
+}
