@@ -59,8 +59,13 @@ export class BackupKeys {
   }
 
   /** Notes about a shard's chunks, one an object; what they say is in their keys. */
-  noteFolder(kind: 'written' | 'checked' | 'damaged', shard: string): string {
+  noteFolder(kind: 'written' | 'damaged', shard: string): string {
     return `${this.folder}notes/${kind}/${shard}/`;
+  }
+
+  /** What the keys of one chunk's notes of its writing begin with. */
+  notesOf(chunk: { readonly shard: string; readonly number: number }): string {
+    return `${this.noteFolder('written', chunk.shard)}${padded(chunk.number)}-`;
   }
 }
 
