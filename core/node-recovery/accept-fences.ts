@@ -1,5 +1,6 @@
 import type { Fence, Shard } from '../cluster/items';
 import type { ClusterSettings } from '../cluster/settings';
+import { lostBy } from './ownership';
 import { inWords } from './witnesses';
 
 /** What the agents have done about a failed node's shards, and what is left for the workflow. */
@@ -23,7 +24,7 @@ export function acceptFences(
   cluster: Pick<ClusterSettings, 'durability' | 'layout'>,
 ): FencePlan {
   const accepted = shards.flatMap((shard) =>
-    shard.lostOwner === nodeId && shard.primary !== nodeId && shard.fence?.kind === 'follower'
+    lostBy(shard, nodeId) && shard.primary !== nodeId && shard.fence?.kind === 'follower'
       ? [{ shard: shard.id, fence: shard.fence }]
       : [],
   );

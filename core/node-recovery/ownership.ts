@@ -1,5 +1,6 @@
 import type { Fence, Shard } from '../cluster/items';
 import { replicationName } from '../cluster/names';
+import { baseId } from './replacement';
 import type { Witness } from './witnesses';
 import { callFailed, inWords } from './witnesses';
 
@@ -182,9 +183,17 @@ export function synchronousNames(nodeId: string, shards: readonly Shard[]): read
     .sort();
 }
 
-/** Whether a node owns the shard now, or owned it until the other owner went on alone. */
+/**
+ * Whether a node owns the shard now, or owned it until the other owner went on alone. A shard that was lost by a node's
+ * predecessor, or by a replacement that was taken away again, is lost by its whole line: `node-3`, `node-3-r1`, ….
+ */
 export function ownedBy(shard: Shard, nodeId: string): boolean {
-  return shard.primary === nodeId || shard.follower === nodeId || shard.lostOwner === nodeId;
+  return shard.primary === nodeId || shard.follower === nodeId || lostBy(shard, nodeId);
+}
+
+/** Whether the shard lacks its second copy since a node of this line lost it. */
+export function lostBy(shard: Shard, nodeId: string): boolean {
+  return shard.lostOwner !== undefined && baseId(shard.lostOwner) === baseId(nodeId);
 }
 
 /**

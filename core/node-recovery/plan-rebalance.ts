@@ -1,13 +1,10 @@
 import type { Shard } from '../cluster/items';
 
-/** A shard whose two owners change roles. */
-export interface PrimaryMove {
-  readonly shard: string;
-  readonly from: string;
-  readonly to: string;
-  /** The shard's epoch when the move was planned; another one means that somebody changed it since. */
-  readonly epoch: number;
-}
+/**
+ * A shard whose two owners change roles. `epoch`: the shard's when the move was planned; another one means that somebody
+ * changed it since.
+ */
+export type PrimaryMove = Readonly<{ shard: string; from: string; to: string; epoch: number }>;
 
 /** One more unit of balance is worth more than any number of moves. */
 const balanceWeight = 10_000;

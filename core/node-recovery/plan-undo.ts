@@ -1,14 +1,17 @@
 import type { Shard } from '../cluster/items';
-import { followName } from './ownership';
+import { replicationName } from '../cluster/names';
 
 /** One thing that puts a shard back. */
-export type UndoAction =
-  /** The replacement confirms this shard's commits: the primary goes on alone. */
-  | { readonly kind: 'go on alone'; readonly shard: Shard; readonly slot: string }
-  /** A slot was opened for the replacement, which does not follow yet. */
-  | { readonly kind: 'drop slot'; readonly shard: Shard; readonly slot: string }
-  /** Its writes are stopped: they go on where they were. */
-  | { readonly kind: 'move back'; readonly shard: Shard };
+export interface UndoAction {
+  /**
+   * `go on alone`: the replacement confirms this shard's commits. `drop slots`: a slot was opened for the replacement,
+   * which does not follow, or no longer.
+   */
+  readonly kind: 'go on alone' | 'drop slots';
+  readonly shard: Shard;
+  /** On its primary. Absent ones are no harm: an earlier try dropped them. */
+  readonly slots: readonly string[];
+}
 
 export interface UndoPlan {
   readonly actions: readonly UndoAction[];
@@ -23,15 +26,15 @@ export interface UndoPlan {
 export function planUndo(shards: readonly Shard[], recovered: readonly string[], replacement: string | null): UndoPlan {
   const kept = shards.filter((shard) => replacement !== null && shard.primary === replacement).map(({ id }) => id);
   const actions = shards.flatMap((shard): readonly UndoAction[] => {
-    if (shard.state === 'moving') {
-      return [{ kind: 'move back', shard }];
-    }
     if (replacement !== null && shard.follower === replacement) {
-      return kept.length > 0 ? [] : [{ kind: 'go on alone', shard, slot: followName(shard) }];
+      return kept.length > 0 ? [] : [{ kind: 'go on alone', shard, slots: [replicationName(shard.id, shard.epoch)] }];
     }
-    return recovered.includes(shard.id) && shard.follower === null && shard.primary !== replacement
-      ? [{ kind: 'drop slot', shard, slot: followName(shard) }]
-      : [];
+    if (!recovered.includes(shard.id) || shard.follower !== null || shard.primary === replacement) {
+      return [];
+    }
+    // The epoch before this one is the replacement's when it was given up already, by an agent or by an earlier try.
+    const slots = [shard.epoch, shard.epoch - 1].map((epoch) => replicationName(shard.id, epoch));
+    return [{ kind: 'drop slots', shard, slots }];
   });
   return { actions, kept };
 }

@@ -9,7 +9,6 @@ import {
   shardAfterJoining,
   shardAfterPromotion,
   shardInSync,
-  shardMoving,
 } from '../../../core/node-recovery/ownership';
 import { planUndo } from '../../../core/node-recovery/plan-undo';
 import { launchSites, replacementHost, replacementId } from '../../../core/node-recovery/replacement';
@@ -159,21 +158,21 @@ describe('a replacement', () => {
 });
 
 describe('undo', () => {
-  it('takes the replacement away, moves shards back, and leaves promotions', () => {
+  it('takes the replacement away with its slots, and leaves promotions and other shards', () => {
     const joining = shardAfterJoining(alone, 'node-3-r1');
-    const moving = shardMoving(shard(5, 'node-1', 'node-2'));
-    const plan = planUndo(
-      [promoted, joining, moving, shard(6, 'node-1', 'node-4')],
-      ['shard_0001', 'shard_0002'],
-      'node-3-r1',
-    );
+    const others = [shard(5, 'node-1', 'node-2'), shard(6, 'node-1', 'node-4')];
+    const plan = planUndo([promoted, joining, ...others], ['shard_0001', 'shard_0002'], 'node-3-r1');
     expect(plan.kept).toEqual([]);
-    expect(plan.actions.map((action) => [action.kind, action.shard.id])).toEqual([
-      ['drop slot', 'shard_0001'],
-      ['go on alone', 'shard_0002'],
-      ['move back', 'shard_0005'],
+    expect(plan.actions).toEqual([
+      { kind: 'drop slots', shard: promoted, slots: ['s0001e13', 's0001e12'] },
+      { kind: 'go on alone', shard: joining, slots: ['s0002e13'] },
     ]);
-    expect(plan.actions).toContainEqual(expect.objectContaining({ kind: 'drop slot', slot: 's0001e13' }));
+  });
+
+  it('finds the slot of a replacement that was given up before the undo died', () => {
+    const givenUp = shardAfterFollowerLoss(shardAfterJoining(alone, 'node-3-r1'));
+    const [action] = planUndo([givenUp], ['shard_0002'], 'node-3-r1').actions;
+    expect(action?.slots).toContain('s0002e13');
   });
 
   it('never takes away a replacement that has become a primary', () => {

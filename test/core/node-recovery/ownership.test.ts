@@ -133,6 +133,15 @@ describe('the item of a shard', () => {
     expect(ownedBy(again, 'node-2')).toBe(false);
   });
 
+  it('is lost by the whole line of a node, until it has two owners again', () => {
+    const inSync = shardInSync(shardAfterJoining(shardAfterFollowerLoss(shard), 'node-2-r1'));
+    const lostAgain = shardAfterFollowerLoss(inSync);
+    expect(lostAgain.lostOwner).toBe('node-2-r1');
+    expect(ownedBy(lostAgain, 'node-2')).toBe(true);
+    expect(ownedBy(lostAgain, 'node-2-r1')).toBe(true);
+    expect(ownedBy(lostAgain, 'node-20')).toBe(false);
+  });
+
   it('is found by the node that owned it, before and after a promotion', () => {
     const promoted = shardAfterPromotion(shard, 'node-2', fence, 1_000);
     expect(ownedBy(shard, 'node-3')).toBe(true);

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { Shard } from '../cluster/items';
+import type { Check, Evidence, EvidenceFacts, Milestones } from '../evidence/evidence';
+import type { StepRecord } from '../ledger/run-ledger';
+import type { StateVisit } from '../ports/surroundings';
+import { passSummarySchema } from '../restore/convergence';
+import { restoreSlotSchema } from '../restore/work-order';
+import { fenceSchema } from '../cluster/items';
+
+/** What the rows part leaves behind. */
+export const restoredSchema = z.object({
+  workKey: z.string(),
+  rows: z.number(),
+  bytes: z.number(),
+  chunks: z.number(),
+  passes: z.array(passSummarySchema),
+  rowsRepaired: z.number(),
+  comparedRows: z.number(),
+  slots: z.array(restoreSlotSchema),
+});
+export type Restored = z.infer<typeof restoredSchema>;
+
+/** What is known at the end of a recovery. */
+export interface RecoveryTrace {
+  readonly nodeId: string;
+  readonly replacement: string | null;
+  readonly outcome: EvidenceFacts['ending']['outcome'];
+  readonly startedAtMs: number;
+  readonly durability: 'synchronous' | 'asynchronous';
+  /** The ids of the shards that were recovered. */
+  readonly recovered: readonly string[];
+  readonly shards: readonly Shard[];
+  readonly records: readonly StepRecord[];
+  readonly visits: readonly StateVisit[];
+  readonly restored: Restored | null;
+}
+
+/** The parts of the evidence that this workflow knows how to read out of its records. */
+export type RecoveryFindings = Pick<
+  EvidenceFacts,
+  'milestonesMs' | 'recoveryPointSeconds' | 'fences' | 'passes' | 'checks' | 'figures'
+>;
+
+export function recoveryFindings(trace: RecoveryTrace): RecoveryFindings {
+  const fences = fencesOf(trace);
+  return {
+    milestonesMs: milestonesOf(trace, fences),
+    recoveryPointSeconds: trace.durability === 'synchronous' && trace.recovered.length > 0 ? 0 : null,
+    fences,
+    passes: trace.restored?.passes ?? [],
+    checks: checksOf(trace, fences),
+    figures: figuresOf(trace),
+  };
+}
+
+const fencingSchema = z.object({ accepted: z.array(z.string()) });
+const promotionSchema = z.object({ shard: z.string(), action: z.string() });
+const proofSchema = z.object({ fence: fenceSchema.nullable() });
+
+/** Followers' fences are in the shards' items, the machine's is in the answer of the step that proved it. */
+function fencesOf({ nodeId, records, shards }: RecoveryTrace): Evidence['fences'] {
+  const accepted = records
+    .filter((record) => record.step === 'fence-node')
+    .flatMap((record) => fencingSchema.safeParse(record.result).data?.accepted ?? []);
+  const promoted = records
+    .filter((record) => record.step === 'promote-survivor')
+    .flatMap((record) => promotionSchema.safeParse(record.result).data ?? [])
+    .filter(({ action }) => action === 'promoted')
+    .map(({ shard }) => shard);
+  const ofShards = shards
+    .filter((shard) => accepted.includes(shard.id) || promoted.includes(shard.id))
+    .flatMap((shard) => (shard.fence === null ? [] : [{ of: shard.id, fence: shard.fence }]));
+  const ofMachine = records
+    .filter((record) => record.step === 'prove-stopped')
+    .flatMap((record) => proofSchema.safeParse(record.result).data?.fence ?? [])
+    .map((fence) => ({ of: nodeId, fence }));
+  return [...ofShards, ...ofMachine];
+}
+
+/**
+ * Traffic is restored when the last shard that was taken over accepts writes: where agents did it, at their fence, which
+ * is before the execution began, and so a negative number.
+ */
+function milestonesOf({ startedAtMs, visits, outcome }: RecoveryTrace, fences: Evidence['fences']): Milestones {
+  const left = (state: string): number | null => {
+    const exits = visits.filter((visit) => visit.state === state).flatMap((visit) => visit.exitedAtMs ?? []);
+    return exits.length === 0 ? null : Math.max(...exits) - startedAtMs;
+  };
+  const follower = fences.filter(({ fence }) => fence.kind === 'follower').map(({ fence }) => fence.atMs);
+  const promotedAtMs = follower.length === 0 ? null : Math.max(...follower) - startedAtMs;
+  return {
+    fenced: left('Prove that the failed machine is stopped'),
+    trafficRestored: promotedAtMs ?? left('Promote the surviving owners'),
+    inSync: left('Compare rows with the survivor'),
+    joined: outcome === 'recovered' ? left('Hand over to native replication') : null,
+  };
+}
+
+function checksOf(trace: RecoveryTrace, fences: Evidence['fences']): readonly Check[] {
+  if (trace.outcome !== 'recovered') {
+    return [];
+  }
+  const { nodeId, replacement, recovered, shards } = trace;
+  const mine = shards.filter((shard) => recovered.includes(shard.id));
+  const inSync = mine.filter((shard) => shard.state === 'in sync');
+  const owned = mine.filter((shard) => shard.primary === replacement || shard.follower === replacement);
+  const old = shards.filter((shard) => shard.primary === nodeId || shard.follower === nodeId);
+  const machine = fences.filter(({ fence }) => fence.kind === 'machine');
+  return [
+    check('shards with two owners in sync', recovered.length, inSync.length),
+    check('shards owned by the replacement', recovered.length, owned.length),
+    check('shards still owned by the failed node', 0, old.length),
+    check('proofs that the failed machine is stopped', 1, machine.length),
+  ];
+}
+
+function check(name: string, expected: number, got: number): Check {
+  return { name, ok: expected === got, expected: String(expected), got: String(got) };
+}
+
+function figuresOf({ restored, recovered }: RecoveryTrace): Evidence['figures'] {
+  return [
+    { name: 'shards recovered', value: recovered.length, unit: 'shards' },
+    { name: 'rows restored', value: restored?.rows ?? null, unit: 'rows' },
+    { name: 'bytes restored', value: restored?.bytes ?? null, unit: 'bytes' },
+    { name: 'chunks restored', value: restored?.chunks ?? null, unit: 'chunks' },
+    { name: 'rows compared', value: restored?.comparedRows ?? null, unit: 'rows' },
+    { name: 'rows repaired after a gap between two lineages', value: restored?.rowsRepaired ?? null, unit: 'rows' },
+  ];
+}
