@@ -69,14 +69,24 @@ export class BackupKeys {
   }
 }
 
+/** The change segments of all lineages. */
+export function changesFolder(cluster: string): string {
+  return `${cluster}/changes/`;
+}
+
+/** What executions keep for themselves. */
+export function runsFolder(cluster: string): string {
+  return `${cluster}/runs/`;
+}
+
 /** Where a lineage's change segments lie: those of one shard while it has one epoch, and so one primary's log. */
 export function lineageFolder(cluster: string, lineage: { readonly shard: string; readonly epoch: number }): string {
-  return `${cluster}/changes/${lineage.shard}/${lineage.epoch}/`;
+  return `${changesFolder(cluster)}${lineage.shard}/${lineage.epoch}/`;
 }
 
 /** Everything that an execution keeps in object storage for itself. */
 export function runFolder(cluster: string, execution: string): string {
-  return `${cluster}/runs/${execution}/`;
+  return `${runsFolder(cluster)}${execution}/`;
 }
 
 export function segmentKey(

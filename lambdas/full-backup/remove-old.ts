@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { backups, registry, settings, stepPorts } from '../../adapters/ports';
 import { readJson } from '../../core/backup/json-object';
-import { BackupKeys, lineageFolder, runFolder } from '../../core/backup/object-keys';
+import { BackupKeys, changesFolder, runFolder, runsFolder } from '../../core/backup/object-keys';
 import { removeBackupItem, removeFolder, removeObjects } from '../../core/backup/remove-backup';
 import { decideRetention, neededSegments } from '../../core/backup/retention';
 import { spanOf } from '../../core/backup/segment-chain';
@@ -78,7 +78,7 @@ async function removeSegments(
   cluster: string,
   needed: ReadonlyMap<string, LogPosition>,
 ): Promise<number> {
-  const changes = lineageFolder(cluster, { shard: '', epoch: 0 }).replace(/\/\/0\/$/, '/');
+  const changes = changesFolder(cluster);
   let gone: string[] = [];
   let count = 0;
   for await (const { key } of objects.list(changes)) {
@@ -99,7 +99,7 @@ async function removeSegments(
 
 /** A restore keeps work orders and notes; once they are old, only its evidence matters. */
 async function removeRuns(objects: Objects, cluster: string, beforeMs: number): Promise<number> {
-  const all = runFolder(cluster, '').replace(/\/$/, '');
+  const all = runsFolder(cluster);
   const newestMs = new Map<string, number>();
   for await (const { key, writtenAtMs } of objects.list(all)) {
     const [execution = ''] = key.slice(all.length).split('/');
