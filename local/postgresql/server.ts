@@ -33,6 +33,8 @@ export interface ServerOrder extends ServerConfiguration {
   /** Roles and databases that are made where they are missing. */
   readonly roles: readonly ServerRole[];
   readonly databases: readonly string[];
+  /** Told of the process as soon as there is one. */
+  readonly onStarted?: (started: GuardedProcess) => void;
 }
 
 /** A running PostgreSQL server and all its processes. It ends when we end. */
@@ -54,6 +56,7 @@ export class PostgresServer {
       logFile: order.logFile,
       user: binaries.user,
     });
+    order.onStarted?.(started);
     try {
       const sharedMemoryId = await awaitReady(started, order);
       await makeRolesAndDatabases(order);
