@@ -58,6 +58,13 @@ export interface StateProps {
   readonly retry?: readonly ErrorName[];
   /** Where every error leads; it finds `{Error, Cause}` in `$failure`. */
   readonly otherwise: State;
+  /**
+   * The variable that `otherwise` finds the error in. Inside a map or a branch it needs a name of its own: an inner scope
+   * must not assign what an outer one assigns.
+   *
+   * @default 'failure'
+   */
+  readonly failureVariable?: string;
 }
 
 /** A Lambda function that is one step. */
@@ -117,7 +124,10 @@ export class Step extends Construct {
       maxDelay: Duration.seconds(30),
       jitterStrategy: JitterType.FULL,
     });
-    state.addCatch(props.otherwise, { errors: ['States.ALL'], assign: { failure: '{% $states.errorOutput %}' } });
+    state.addCatch(props.otherwise, {
+      errors: ['States.ALL'],
+      assign: { [props.failureVariable ?? 'failure']: '{% $states.errorOutput %}' },
+    });
     return state;
   }
 }
