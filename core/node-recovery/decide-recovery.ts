@@ -1,5 +1,5 @@
 import type { NodeItem, Shard } from '../cluster/items';
-import type { RecoveryPolicy } from '../cluster/settings';
+import type { ClusterSettings, RecoveryPolicy } from '../cluster/settings';
 import type { Peculiarity } from '../ports/database-engine';
 import type { NodeJudgement } from './judge-node';
 import { ownedBy, survivorOf } from './ownership';
@@ -13,6 +13,7 @@ export interface RecoveryFacts {
   readonly nowMs: number;
   readonly policy: Pick<RecoveryPolicy, 'minMinutesBetweenReplacements' | 'maxReplacementsPerDay'>;
   readonly changesEveryMinutes: number;
+  readonly layout: ClusterSettings['layout'];
   readonly judgement: Pick<NodeJudgement, 'verdict' | 'reason'>;
   /** The members that do not answer SQL, the node itself included. */
   readonly silent: readonly string[];
@@ -115,6 +116,15 @@ function antiFlap({ input, nodes, nowMs, policy }: RecoveryFacts): RecoveryDecis
         `${replacements.length} nodes were replaced within a day, and ${policy.maxReplacementsPerDay} are allowed; ${byHand}`,
       )
     : null;
+}
+
+/** What this version can't bring back is refused before anything is changed. */
+function layout(facts: RecoveryFacts): RecoveryDecision | null {
+  return facts.layout === 'sharded'
+    ? null
+    : refuse(
+        `cluster '${facts.input.cluster}' is ${facts.layout}: its nodes are not restored by this version; fence ${facts.input.nodeId} and rebuild it from a volume snapshot by hand`,
+      );
 }
 
 /** Without a living owner, only a backup is left, and it ends with the last capture of changes. */

@@ -52,6 +52,15 @@ export function planRebalance(shards: readonly Shard[], serving: readonly string
     .map((shard) => ({ shard: shard.id, from: shard.primary, to: shard.follower ?? '', epoch: shard.epoch }));
 }
 
+/** The moves that leave a node without primaries, before it is taken away on purpose (rule 16). */
+export function planEvacuation(shards: readonly Shard[], nodeId: string): readonly PrimaryMove[] {
+  return shards.flatMap((shard) =>
+    shard.primary === nodeId && shard.follower !== null && shard.state === 'in sync'
+      ? [{ shard: shard.id, from: nodeId, to: shard.follower, epoch: shard.epoch }]
+      : [],
+  );
+}
+
 function arcsOf(
   movable: readonly Shard[],
   holder: ReadonlyMap<string, string>,

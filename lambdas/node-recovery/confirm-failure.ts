@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { databases, machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../core/cluster/items';
@@ -26,6 +27,9 @@ interface Ports extends StepPorts {
   readonly databases: Pick<DatabaseEngine, 'probe'>;
 }
 
+/** The execution's own input: whoever starts one learns here what is wrong with it. */
+const inputSchema = z.strictObject({ asked: recoveryInputSchema });
+
 /** An answer settles it; silence has to repeat itself. */
 const probeTries = 3;
 const probeTimeoutMs = 1_500;
@@ -40,31 +44,31 @@ export type Confirmation = NodeJudgement & {
 export const makeStep = (ports: Ports) =>
   defineStep(
     ports,
-    { name: 'confirm-failure', input: recoveryInputSchema, effect: 'reads' },
-    async ({ cluster, nodeId, trigger, planned }): Promise<Confirmation> => {
+    { name: 'confirm-failure', input: inputSchema, effect: 'reads' },
+    async ({ asked: { cluster, nodeId, trigger, planned } }): Promise<Confirmation> => {
       const clusterSettings = await ports.settings.cluster(cluster);
       const nodes = await new ClusterRegistry(ports.registry).nodes(cluster);
       const node = nodes.find((candidate) => candidate.id === nodeId);
       if (node === undefined) {
         return { verdict: 'unknown', reason: `${nodeId} is not a member of ${cluster}`, witnesses: [], silent: [] };
       }
-      const asked = nodes.filter(
+      const members = nodes.filter(
         (candidate) => candidate.id === nodeId || candidate.state === 'serving' || candidate.state === 'silent',
       );
       const [probes, observed] = await Promise.all([
-        Promise.all(asked.map((member) => probePatiently(ports, databaseOf(clusterSettings, member)))),
+        Promise.all(members.map((member) => probePatiently(ports, databaseOf(clusterSettings, member)))),
         askWitnesses(ports, cluster, node, nodes),
       ]);
       const judgement = judgeNode({
         nodeId,
         trigger: planned ? null : triggerWitness(trigger),
         observed,
-        probe: probes[asked.indexOf(node)] ?? neverAsked,
+        probe: probes[members.indexOf(node)] ?? neverAsked,
         witnessesNeeded: clusterSettings.policy.witnessesNeeded,
       });
       return {
         ...judgement,
-        silent: asked.filter((_member, index) => probes[index]?.verdict !== 'answers').map((member) => member.id),
+        silent: members.filter((_member, index) => probes[index]?.verdict !== 'answers').map((member) => member.id),
       };
     },
   );

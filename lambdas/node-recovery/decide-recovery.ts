@@ -57,6 +57,7 @@ export const makeStep = (ports: Ports) =>
         input,
         nowMs,
         policy: cluster.policy,
+        layout: cluster.layout,
         changesEveryMinutes: cluster.backup.changesEveryMinutes,
         judgement: confirmation,
         silent: confirmation.silent,
@@ -95,9 +96,6 @@ async function refusedTables(
   owned: readonly Shard[],
   about: { readonly nodeId: string; readonly silent: readonly string[] },
 ): Promise<readonly Peculiarity[]> {
-  if (cluster.layout === 'replicated') {
-    return [];
-  }
   const reachable = nodes.filter((node) => node.state === 'serving' && !about.silent.includes(node.id));
   const found = await Promise.all(
     reachable.map(async (node) => {

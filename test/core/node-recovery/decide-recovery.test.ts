@@ -32,6 +32,7 @@ const facts: RecoveryFacts = {
   nowMs,
   policy: { minMinutesBetweenReplacements: 30, maxReplacementsPerDay: 3 },
   changesEveryMinutes: 1,
+  layout: 'sharded',
   judgement: { verdict: 'failed', reason: 'agent node-2 and agent node-4 call node-3 failed' },
   silent: ['node-3'],
   nodes: ['node-1', 'node-2', 'node-3', 'node-4'].map((id) => node(id)),
