@@ -29,7 +29,7 @@ const filledColumnsSql = `
     JOIN pg_class tc ON tc.oid = filled.relation AND tc.relkind IN ('r', 'p')
     JOIN pg_namespace tn ON tn.oid = tc.relnamespace
     JOIN pg_attribute a ON a.attrelid = tc.oid AND a.attnum = filled.attribute
-   WHERE tn.nspname = ANY ($1::text[]) AND sn.nspname = ANY ($1::text[])
+   WHERE tn.nspname = ANY ($1::text[])
      AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)
    GROUP BY s.seqrelid, sn.nspname, sc.relname, s.seqstart, s.seqincrement, s.seqmin, s.seqmax
    ORDER BY sn.nspname COLLATE "C", sc.relname COLLATE "C"`;
