@@ -1,5 +1,6 @@
 import { isRejoinError } from '../core/errors';
 import { loadSettings } from '../lib/config/load';
+import { checkApp } from '../lib/stacks/check-app';
 import { makeApp } from '../lib/stacks/make-app';
 
 /** Synthesizes the app that rejoin.yaml, or the file named in REJOIN_CONFIG, describes. */
@@ -8,7 +9,9 @@ function main(): void {
   for (const warning of warnings) {
     process.stderr.write(`warning: ${warning}\n`);
   }
-  makeApp(settings).synth();
+  const app = makeApp(settings);
+  checkApp(app);
+  app.synth();
 }
 
 try {

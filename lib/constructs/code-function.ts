@@ -5,7 +5,7 @@ import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { PermissionList } from '../../core/permissions/permission';
+import type { Permission, PermissionList } from '../../core/permissions/permission';
 import { bundleStep, entryFile, entryMetadata } from './bundling';
 import { networkInterfaces } from './lambda.permissions';
 import { logRetention } from './log-retention';
@@ -34,6 +34,8 @@ export interface CodeFunctionProps {
 /** A Lambda function made of one file: its own role with only its permissions, its own encrypted log group. */
 export class CodeFunction extends Construct {
   readonly function: LambdaFunction;
+  /** The resources with a `*` that it may use, and why. */
+  readonly wildcards: readonly { readonly resource: string; readonly reason: string }[];
 
   constructor(scope: Construct, id: string, props: CodeFunctionProps) {
     super(scope, id);
@@ -69,11 +71,8 @@ export class CodeFunction extends Construct {
       // Said directly: the CDK's own subnets want to know more than an id.
       resource.vpcConfig = { subnetIds: [...props.place.subnetIds], securityGroupIds: [props.place.groupId] };
     }
-    for (const permission of new Set(
-      [...(props.place === null ? [] : [networkInterfaces]), ...props.permissions].flat(),
-    )) {
-      this.allow(role, permission);
-    }
+    const permissions = [...(props.place === null ? [] : [networkInterfaces]), ...props.permissions].flat();
+    this.wildcards = [...new Set(permissions)].flatMap((permission) => this.allow(role, permission));
   }
 
   private code(props: CodeFunctionProps): Code {
@@ -84,13 +83,15 @@ export class CodeFunction extends Construct {
     return Code.fromAsset(bundle.folder, { assetHash: bundle.hash });
   }
 
-  private allow(role: Role, permission: PermissionList[number]): void {
+  /** @returns the resources with a `*` */
+  private allow(role: Role, permission: Permission): { resource: string; reason: string }[] {
     const { names } = surroundingsOf(this);
     const resources = permission.resources(names);
     if (resources.length === 0) {
-      return;
+      return [];
     }
-    if (resources.some((resource) => resource.includes('*')) !== (permission.wildcardReason !== undefined)) {
+    const wildcards = resources.filter((resource) => resource.includes('*'));
+    if (wildcards.length > 0 !== (permission.wildcardReason !== undefined)) {
       throw new Error(
         `permission '${permission.sid}' of '${this.node.path}' needs a wildcardReason exactly when a resource has a '*'`,
       );
@@ -104,6 +105,7 @@ export class CodeFunction extends Construct {
         conditions: permission.conditions?.(names) ?? {},
       }),
     );
+    return wildcards.map((resource) => ({ resource, reason: permission.wildcardReason ?? '' }));
   }
 }
 
