@@ -1,8 +1,11 @@
-import { Interrupted } from './failure';
+import type { Interrupted } from './failure';
+import { interrupted } from './failure';
 
 /** A piece of work that can be given up, with all work inside it. Work inside is given up in the order it was begun. */
 export class Cancellation {
-  readonly #controller = new AbortController();
+  // Made only where somebody asks for the signal: a map has thousands of these, and controllers are dear.
+  #controller: AbortController | null = null;
+  #cancelled = false;
   readonly #inside = new Set<Cancellation>();
   readonly #parent: Cancellation | null;
   readonly #waiters = new Set<(reason: Interrupted) => void>();
@@ -12,11 +15,17 @@ export class Cancellation {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#cancelled) {
+        this.#controller.abort(interrupted);
+      }
+    }
     return this.#controller.signal;
   }
 
   get cancelled(): boolean {
-    return this.#controller.signal.aborted;
+    return this.#cancelled;
   }
 
   inside(): Cancellation {
@@ -34,13 +43,13 @@ export class Cancellation {
     if (this.cancelled) {
       return;
     }
-    const reason = new Interrupted();
+    this.#cancelled = true;
     for (const child of [...this.#inside]) {
       child.cancel();
     }
-    this.#controller.abort(reason);
+    this.#controller?.abort(interrupted);
     for (const waiter of [...this.#waiters]) {
-      waiter(reason);
+      waiter(interrupted);
     }
     this.#waiters.clear();
     this.#parent?.forget(this);
@@ -58,7 +67,7 @@ export class Cancellation {
   /** @throws Interrupted */
   assertLive(): void {
     if (this.cancelled) {
-      throw new Interrupted();
+      throw interrupted;
     }
   }
 
@@ -67,7 +76,7 @@ export class Cancellation {
     return new Promise<T>((resolve, reject) => {
       if (this.cancelled) {
         work.catch(() => undefined);
-        reject(new Interrupted());
+        reject(interrupted);
         return;
       }
       this.#waiters.add(reject);

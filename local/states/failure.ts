@@ -43,6 +43,9 @@ export class Interrupted extends Error {
   }
 }
 
+/** One for all: thousands are given up at once, and where each was made tells nobody anything. */
+export const interrupted = new Interrupted();
+
 /** A fault of the machine's definition or input that no Catch may hide. */
 export const runtimeFailure = (cause: string): StateFailure =>
   new StateFailure('States.Runtime', cause, { terminal: true });
