@@ -27,7 +27,7 @@ export async function finishTables(
   order: { readonly shard: string; readonly schema: SchemaDescription },
 ): Promise<void> {
   await createBookkeeping(client);
-  const builds = order.schema.afterRows.filter((statement) => buildTarget(statement) !== null);
+  const builds = order.schema.afterRows.filter((statement) => buildsOnRows(order.schema, statement));
   const isBuild = new Set(builds);
   await buildUniqueIndexes(source, address, client, { shard: order.shard, builds });
   for (const statement of order.schema.afterRows) {
@@ -35,6 +35,12 @@ export async function finishTables(
       await runOnce(client, order.shard, [statement]);
     }
   }
+}
+
+/** Indexes of materialized views and unlogged tables take their turn among the other statements. */
+function buildsOnRows(schema: SchemaDescription, statement: string): boolean {
+  const target = buildTarget(statement);
+  return target !== null && schema.tables.some((one) => one.schema === target.schema && one.table === target.table);
 }
 
 async function buildUniqueIndexes(

@@ -4,6 +4,9 @@ import { inTransaction } from '../connection';
 /** Schema, table, type, function, column or constraint is there already. */
 const duplicates = new Set(['42P06', '42P07', '42710', '42723', '42701']);
 
+/** How much of a statement an error shows. */
+const shownCharacters = 300;
+
 /**
  * Runs statements of a shard's structure in one transaction, each once: what has been run is recorded with it. What is
  * there already, made by somebody else, stays.
@@ -41,7 +44,11 @@ async function runOrKeep(client: Client, statement: string): Promise<void> {
   try {
     await client.query(statement);
   } catch (thrown) {
-    if (!(thrown instanceof DatabaseError) || !isThere(thrown, statement)) {
+    if (!(thrown instanceof DatabaseError)) {
+      throw thrown;
+    }
+    if (!isThere(thrown, statement)) {
+      thrown.message = `${thrown.message}, in: ${statement.slice(0, shownCharacters)}`;
       throw thrown;
     }
     await client.query('ROLLBACK TO SAVEPOINT statement');

@@ -37,7 +37,7 @@ const commentsSql = `
    WHERE coalesce(dc.nspname, n.nspname) = ANY ($1::text[])
      AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = d.classoid AND x.objid = d.objoid AND x.deptype = 'e')
      AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e')
-   ORDER BY i.type COLLATE "C", 2 COLLATE "C"`;
+   ORDER BY i.type COLLATE "C", coalesce(dc.identity, i.identity) COLLATE "C"`;
 
 /** Statements that comment on a shard's objects. */
 export async function readComments(client: Client, schemas: readonly string[]): Promise<readonly string[]> {

@@ -103,6 +103,7 @@ const outsideSql = `
     JOIN member t ON t.classid = d.refclassid AND t.objid = d.refobjid
    WHERE d.classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass, 'pg_rewrite'::regclass,
                        'pg_attrdef'::regclass, 'pg_cast'::regclass)
+     AND d.deptype <> 'i'
      AND NOT EXISTS (SELECT FROM member f WHERE f.classid = d.classid AND f.objid = d.objid)
      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
      AND NOT EXISTS (SELECT FROM pg_class c WHERE d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind IN ('t', 'i', 'I'))

@@ -25,7 +25,7 @@ const columnSql = `format('%I %s', a.attname, format_type(a.atttypid, a.atttypmo
          WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum AND d.deptype = 'i')
      ELSE '' END
   || CASE WHEN a.attnotnull AND NOT coalesce(nn.unproved, false)
-       THEN coalesce(format(' CONSTRAINT %I', nn.conname), '') || ' NOT NULL' || CASE WHEN nn.connoinherit THEN ' NO INHERIT' ELSE '' END
+       THEN coalesce(' CONSTRAINT ' || quote_ident(nn.conname), '') || ' NOT NULL' || CASE WHEN nn.connoinherit THEN ' NO INHERIT' ELSE '' END
        ELSE '' END`;
 
 const tablesSql = `

@@ -49,8 +49,8 @@ const policiesSql = `
   SELECT format('CREATE POLICY %I ON %I.%I AS %s FOR %s', p.polname, n.nspname, c.relname,
                 CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
                 CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END) AS head,
-         coalesce(format(' USING (%s)', pg_get_expr(p.polqual, p.polrelid)), '')
-           || coalesce(format(' WITH CHECK (%s)', pg_get_expr(p.polwithcheck, p.polrelid)), '') AS tail,
+         coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', '')
+           || coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', '') AS tail,
          CASE WHEN p.polroles = '{0}'::oid[] THEN NULL
               ELSE array(SELECT rolname::text FROM pg_roles WHERE oid = ANY (p.polroles) ORDER BY rolname COLLATE "C") END AS roles
     FROM pg_policy p

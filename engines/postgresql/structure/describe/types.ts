@@ -55,11 +55,11 @@ export async function readTypes(client: Client, schemas: readonly string[]): Pro
 const collationsSql = `
   SELECT 'pg_collation:' || c.oid AS id, 'collation' AS kind, named.name,
          ARRAY[format('CREATE COLLATION %s (PROVIDER = %s, DETERMINISTIC = %s%s%s)', named.name,
-           CASE c.collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END, c.collisdeterministic,
+           CASE c.collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END, CASE WHEN c.collisdeterministic THEN 'true' ELSE 'false' END,
            CASE WHEN c.collprovider = 'c'
              THEN format(', LC_COLLATE = %L, LC_CTYPE = %L', c.collcollate, c.collctype)
              ELSE format(', LOCALE = %L', coalesce(facts ->> 'colllocale', facts ->> 'colliculocale', facts ->> 'collcollate')) END,
-           coalesce(format(', RULES = %L', facts ->> 'collicurules'), ''))] AS statements
+           coalesce(', RULES = ' || quote_literal(facts ->> 'collicurules'), ''))] AS statements
     FROM pg_collation c
     JOIN pg_namespace n ON n.oid = c.collnamespace
     CROSS JOIN LATERAL (SELECT format('%I.%I', n.nspname, c.collname) AS name, to_jsonb(c) AS facts) named
