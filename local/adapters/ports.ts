@@ -4,8 +4,9 @@ import { systemRandom } from '../../adapters/system-random';
 import { RejoinError } from '../../core/errors';
 import { Leases } from '../../core/lease/lease';
 import { RunLedger } from '../../core/ledger/run-ledger';
-import type { Random } from '../../core/ports/clock';
+import type { Clock, Random } from '../../core/ports/clock';
 import type { DatabaseEngine } from '../../core/ports/database-engine';
+import type { DatabaseWatches } from '../../core/ports/database-watch';
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Objects } from '../../core/ports/objects';
@@ -23,6 +24,8 @@ import type {
 } from '../../core/ports/surroundings';
 import type { StepPorts } from '../../core/step/define-step';
 import { postgresEngine } from '../../engines/postgresql/engine';
+import { postgresWatches } from '../../engines/postgresql/watch/server-watch';
+import type { ConnectionSource } from '../../engines/postgresql/connection';
 import { ControlClient } from '../control/control-client';
 import { remoteMethods, type PortName, type RemotePorts } from '../control/remote-ports';
 import { announcing } from '../lambdas/effect-hook';
@@ -58,13 +61,19 @@ export const secrets = (): Secrets => new RunFiles(environment('REJOIN_DIRECTORY
 export const random = (): Random => systemRandom;
 
 export function databases(): DatabaseEngine {
+  return announcing(postgresEngine(connections()), databaseEffect);
+}
+
+export const clock = (): Clock => systemClock;
+export const databaseWatches = (): DatabaseWatches => postgresWatches(connections(), systemClock);
+
+function connections(): ConnectionSource {
   const files = new RunFiles(environment('REJOIN_DIRECTORY'));
-  const engine = postgresEngine({
+  return {
     credentials: async (cluster) => files.credentials((await files.cluster(cluster)).secret),
     // Local databases listen on loopback addresses only.
     certificateAuthority: async () => null,
-  });
-  return announcing(engine, databaseEffect);
+  };
 }
 
 let client: ControlClient | null = null;
