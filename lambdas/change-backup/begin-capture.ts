@@ -22,7 +22,11 @@ const leaseMs = 660_000;
 /** Takes the capture lease and lists the slots to capture. While another capture holds it there is nothing to do. */
 export const makeStep = (ports: Ports) =>
   defineStep(ports, { name: 'begin-capture', input: inputSchema, effect: 'changes' }, async ({ cluster }, { run }) => {
-    await ports.settings.cluster(cluster);
+    const { layout } = await ports.settings.cluster(cluster);
+    if (layout === 'replicated') {
+      const reason = `cluster '${cluster}' is replicated: its nodes' own logs are its changes`;
+      return { action: 'none', reason, lease: null, groups: [] };
+    }
     try {
       const lease = await takeCaptureLease(ports.leases, cluster, run, leaseMs);
       const slots = await new ClusterRegistry(ports.registry).slots(cluster);

@@ -10,7 +10,7 @@ import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { SlotItem } from '../../core/cluster/items';
 import { isRejoinError, messageOf } from '../../core/errors';
 import { leaseSchema } from '../../core/lease/lease';
-import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
+import type { DatabaseEngine } from '../../core/ports/database-engine';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
 import type { Settings } from '../../core/ports/surroundings';
@@ -71,13 +71,13 @@ async function capture(
 ): Promise<Captured> {
   const nothing = { shard: slot.shard, slot: slot.name, segments: 0, rows: 0, bytes: 0 };
   try {
-    const address = await new AddressBook(clusters, ports.settings).of(cluster, slot.nodeId);
     const { primary, epoch } = await clusters.shard(cluster, slot.shard);
     if (primary !== slot.nodeId) {
       const reason = `node '${primary}' is the primary of ${slot.shard} since epoch ${epoch}, not '${slot.nodeId}'`;
-      await endLineage(ports, clusters, { cluster, slot }, address);
+      await endLineage(ports, clusters, { cluster, slot });
       return { ...nothing, state: 'lineage ended', reason };
     }
+    const address = await new AddressBook(clusters, ports.settings).of(cluster, slot.nodeId);
     const { bytesPerChunk } = (await ports.settings.cluster(cluster)).backup;
     const limits = { maxBytes: bytesPerChunk, maxSegments, mayGoOn };
     const result = await captureSlot({ ...ports, registry: clusters }, cluster, address, slot.name, limits);
@@ -86,7 +86,7 @@ async function capture(
       return { ...nothing, state: 'captured', reason: null, segments, rows, bytes };
     }
     if (result.state === 'lost') {
-      await endLineage(ports, clusters, { cluster, slot }, address);
+      await endLineage(ports, clusters, { cluster, slot });
     }
     return { ...nothing, state: 'lineage ended', reason: result.reason };
   } catch (thrown) {
@@ -102,18 +102,19 @@ async function capture(
   }
 }
 
-/** A slot that nobody reads would hold back its node's log until the disk is full. One on a dead node ends with it. */
-async function endLineage(
-  ports: Ports,
-  clusters: ClusterRegistry,
-  { cluster, slot }: Order,
-  address: DatabaseAddress,
-): Promise<void> {
-  await ports.databases.dropSlot(address, slot.name).catch((thrown: unknown) => {
-    if (!isRejoinError(thrown, 'SqlUnavailable')) {
+/**
+ * A slot that nobody reads would hold back its node's log until the disk is full. One on a node that is dead, or no longer a
+ * member, ends with it.
+ */
+async function endLineage(ports: Ports, clusters: ClusterRegistry, { cluster, slot }: Order): Promise<void> {
+  try {
+    const address = await new AddressBook(clusters, ports.settings).of(cluster, slot.nodeId);
+    await ports.databases.dropSlot(address, slot.name);
+  } catch (thrown) {
+    if (!isRejoinError(thrown, 'SqlUnavailable') && !isRejoinError(thrown, 'NotFound')) {
       throw thrown;
     }
-  });
+  }
   await removeSlotItem(clusters, cluster, slot);
 }
 
