@@ -1,0 +1,263 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemClock } from '../../../adapters/system-clock';
+import { systemRandom } from '../../../adapters/system-random';
+import type { NodeItem } from '../../../core/cluster/items';
+import { clusterSettingsSchema, type ClusterSettings } from '../../../core/cluster/settings';
+import type { DatabaseEngine } from '../../../core/ports/database-engine';
+import type { Credentials } from '../../../core/ports/surroundings';
+import type { ConnectionSource } from '../../../engines/postgresql/connection';
+import { postgresEngine } from '../../../engines/postgresql/engine';
+import { appSettingsSchema, type AppSettings } from '../../../lib/config/app-settings';
+import { makeApp } from '../../../lib/stacks/make-app';
+import { RunFiles } from '../../adapters/run-files';
+import { LocalCloud } from '../../control/local-cloud';
+import { DnsServer } from '../../dns/dns-server';
+import { LocalDns } from '../../dns/local-dns';
+import { bundleFunctions } from '../../lambdas/bundle-functions';
+import { LocalHostCommands } from '../../machines/local-host-commands';
+import { LocalMachines } from '../../machines/local-machines';
+import { LocalManagedDatabases } from '../../machines/local-managed-databases';
+import { LocalProber } from '../../machines/local-prober';
+import { MachineRoom } from '../../machines/machine-room';
+import type { AgentCommand, MachineFacts } from '../../machines/templates';
+import type { RehearsalOptions } from '../scenario';
+import { makeShop } from './shop-cluster';
+
+export const clusterName = 'shop';
+/** A loopback zone by RFC 6761: TLS may be off, and nobody else resolves it. */
+export const zoneName = 'shop.localhost';
+const database = 'shop';
+const secretName = 'rejoin/shop';
+const databasePort = 5432;
+/** Agents call others and are not called; a machine with an agent has a port for it. */
+const agentPort = 7433;
+
+export interface World {
+  readonly directory: string;
+  readonly cloud: LocalCloud;
+  readonly room: MachineRoom;
+  readonly machines: LocalMachines;
+  readonly dnsServer: DnsServer;
+  readonly settings: ClusterSettings;
+  readonly nodes: readonly NodeItem[];
+  readonly administrator: Credentials;
+  readonly application: Credentials;
+  readonly engine: DatabaseEngine;
+  readonly source: ConnectionSource;
+  /** Ends every process; removes the run's files unless they are to be kept. */
+  close(keepFiles: boolean): Promise<void>;
+}
+
+/**
+ * Starts everything that a rehearsal needs: the synthesized app on a local cloud, machines with servers and agents, a DNS
+ * server, and a sharded cluster of the shop with all its rows.
+ */
+export async function startWorld(options: RehearsalOptions, say: (line: string) => void): Promise<World> {
+  const directory = join(process.cwd(), '.rejoin', `run-${process.pid}`);
+  await mkdir(directory, { recursive: true });
+  const closers: (() => Promise<unknown>)[] = [];
+  const close = async (keepFiles: boolean): Promise<void> => {
+    for (const closer of closers.reverse().splice(0)) {
+      await closer().catch(() => undefined);
+    }
+    if (!keepFiles) {
+      await rm(directory, { recursive: true, force: true });
+    }
+  };
+  try {
+    return await build(options, directory, say, (closer) => closers.push(closer), close);
+  } catch (thrown) {
+    await close(options.keep);
+    throw thrown;
+  }
+}
+
+async function build(
+  options: RehearsalOptions,
+  directory: string,
+  say: (line: string) => void,
+  onClose: (closer: () => Promise<unknown>) => void,
+  close: World['close'],
+): Promise<World> {
+  const administrator = { username: 'rejoin_admin', password: randomBytes(18).toString('base64url') };
+  const application = { username: 'shop_app', password: randomBytes(18).toString('base64url') };
+  const app = appSettings(options);
+  const settings: ClusterSettings = { ...clusterOf(app), name: clusterName };
+  const files = new RunFiles(directory);
+  await files.putCluster(settings);
+  await files.putSecret(secretName, administrator);
+
+  say('synthesizes the app and bundles steps and agent');
+  const assembly = makeApp(app, { outdir: join(directory, 'cdk.out'), bundle: false }).synth();
+  await bundleFunctions(new Map([['node-agent', 'agents/node-agent/main.ts']]), join(directory, 'agents'));
+
+  // Agents are started with their machines, and by then the cloud that they call is there.
+  const control: { connection: { readonly url: string; readonly token: string } | null } = { connection: null };
+  const room = await MachineRoom.open({
+    clock: systemClock,
+    stateDirectory: join(process.cwd(), '.rejoin', 'machines'),
+    clusters: [
+      {
+        cluster: clusterName,
+        sites: Object.keys(settings.sites),
+        databasePort,
+        agentPort,
+        agent: (machine) => agentCommand(machine, directory, control.connection ?? { url: '', token: '' }),
+        administrator,
+        roles: [{ ...application, kind: 'application' }],
+        databases: [database],
+        settings: { synchronous_commit: 'on', max_wal_size: '2GB', checkpoint_timeout: '15min' },
+        durable: true,
+      },
+    ],
+  });
+  onClose(() => room.close({ keepFiles: options.keep }));
+  const machines = new LocalMachines(room);
+  const dns = new LocalDns({ clock: systemClock, zone: zoneName });
+  const dnsServer = await DnsServer.start({ zone: dns.published });
+  onClose(() => dnsServer.close());
+  const cloud = await LocalCloud.start({
+    directory,
+    templates: assembly.directory,
+    clock: systemClock,
+    random: systemRandom,
+    ports: {
+      machines,
+      managedDatabases: new LocalManagedDatabases(room),
+      dns,
+      prober: new LocalProber(room, systemClock),
+      hostCommands: new LocalHostCommands(room, machines),
+    },
+    environment: options.ablate.length === 0 ? {} : { REJOIN_ABLATE: options.ablate.join(',') },
+  });
+  onClose(() => cloud.close());
+  control.connection = cloud.control;
+
+  say(`starts ${options.nodes} database servers`);
+  const nodes = await launchNodes(machines, settings, options.nodes);
+  await dns.change(
+    nodes.map(
+      (node) =>
+        ({
+          action: 'create',
+          record: { name: `${node.id}.${zoneName}`, type: 'A', ttlSeconds: 5, values: [node.host] },
+        }) as const,
+    ),
+  );
+  const source: ConnectionSource = { credentials: async () => administrator, certificateAuthority: async () => null };
+  const engine = postgresEngine(source);
+  say(`makes ${options.shards} shards with ${options.rows.toLocaleString('en')} rows on two owners each`);
+  const shop = {
+    cluster: settings,
+    nodes,
+    shardCount: options.shards,
+    rows: options.rows,
+    applicationRole: application.username,
+  };
+  await makeShop({ registry: cloud.registry, engine, source }, shop);
+  return {
+    directory,
+    cloud,
+    room,
+    machines,
+    dnsServer,
+    settings,
+    nodes,
+    administrator,
+    application,
+    engine,
+    source,
+    close,
+  };
+}
+
+async function launchNodes(
+  machines: LocalMachines,
+  settings: ClusterSettings,
+  count: number,
+): Promise<readonly NodeItem[]> {
+  const sites = Object.keys(settings.sites);
+  return Promise.all(
+    Array.from({ length: count }, async (_, index): Promise<NodeItem> => {
+      const id = `node-${index + 1}`;
+      const site = sites[index % sites.length] ?? '';
+      const machine = await machines.launchReady({
+        cluster: clusterName,
+        nodeId: id,
+        site,
+        clientToken: `first ${id}`,
+        launchTemplate: null,
+        volumeSnapshot: null,
+      });
+      const { machineId, address } = machine;
+      return {
+        id,
+        site,
+        machineKind: 'ec2',
+        machineId,
+        host: address ?? '',
+        port: databasePort,
+        state: 'serving',
+        builder: null,
+        replacedAtMs: [],
+      };
+    }),
+  );
+}
+
+/** rejoin.yaml as a user would write it for this cluster. */
+function appSettings(options: RehearsalOptions): AppSettings {
+  const sites = ['site-a', 'site-b', 'site-c'];
+  const nodes = Array.from({ length: options.nodes }, (_, index) => [
+    `node-${index + 1}`,
+    {
+      site: sites[index % sites.length],
+      host: `node-${index + 1}.${zoneName}`,
+      machine: { kind: 'ec2', instanceId: `i-${String(index + 1).padStart(17, '0')}` },
+    },
+  ]);
+  return appSettingsSchema.parse({
+    version: 1,
+    zone: { id: 'Z0000000000000000LOCAL', name: zoneName },
+    vpc: { id: 'vpc-00000000' },
+    clusters: {
+      [clusterName]: {
+        layout: 'sharded',
+        shardCount: options.shards,
+        database,
+        port: databasePort,
+        durability: 'synchronous',
+        secret: secretName,
+        tls: 'disabled',
+        launchTemplate: 'lt-00000000',
+        sites: Object.fromEntries(sites.map((site, index) => [site, { subnetId: `subnet-0000000${index}` }])),
+        nodes: Object.fromEntries(nodes),
+        backup: { rowsPerChunk: 10_000 },
+      },
+    },
+  });
+}
+
+function clusterOf(app: AppSettings): Omit<ClusterSettings, 'name'> {
+  return clusterSettingsSchema.parse(app.clusters[clusterName]);
+}
+
+function agentCommand(
+  machine: MachineFacts,
+  directory: string,
+  control: { readonly url: string; readonly token: string },
+): AgentCommand {
+  return {
+    argv: [process.execPath, '--max-old-space-size=64', join(directory, 'agents', 'node-agent', 'index.js')],
+    environment: {
+      REJOIN_CLUSTER: machine.cluster,
+      REJOIN_NODE: machine.nodeId,
+      REJOIN_ADDRESS: machine.address,
+      REJOIN_DIRECTORY: directory,
+      REJOIN_CONTROL_URL: control.url,
+      REJOIN_CONTROL_TOKEN: control.token,
+    },
+  };
+}
