@@ -34,11 +34,15 @@ export interface CodeFunctionProps {
 /** A Lambda function made of one file: its own role with only its permissions, its own encrypted log group. */
 export class CodeFunction extends Construct {
   readonly function: LambdaFunction;
+  readonly entry: string;
+  readonly codec: boolean;
   /** The resources with a `*` that it may use, and why. */
   readonly wildcards: readonly { readonly resource: string; readonly reason: string }[];
 
   constructor(scope: Construct, id: string, props: CodeFunctionProps) {
     super(scope, id);
+    this.entry = props.entry;
+    this.codec = props.codec;
     const surroundings = surroundingsOf(this);
     const logGroup = new LogGroup(this, 'Log', {
       retention: logRetention,
