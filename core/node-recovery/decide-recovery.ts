@@ -32,7 +32,7 @@ export type RecoveryDecision = Readonly<{ action: 'none' | 'refuse' | 'replace';
 type Rule = (facts: RecoveryFacts) => RecoveryDecision | null;
 
 /** In this order: what needs no action, then what would make things worse. The first rule that speaks decides. */
-const rules: readonly Rule[] = [membership, someoneElse, condition, majority, antiFlap, survivors, preflight];
+const rules: readonly Rule[] = [membership, someoneElse, condition, majority, antiFlap, layout, survivors, preflight];
 
 /** Decides whether a node is replaced. */
 export function decideRecovery(facts: RecoveryFacts): RecoveryDecision {

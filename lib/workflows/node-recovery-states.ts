@@ -1,0 +1,180 @@
+import type { Construct } from 'constructs';
+import type { NodeRecoveryEndings } from './node-recovery-endings';
+import type { NodeRecoverySteps } from './node-recovery-steps';
+import { answer, expression, forEach } from './states';
+
+/** How often somebody else is waited for. */
+export const tries = { lease: 20, leaseAgain: 40, stop: 20, machine: 40, managed: 120 } as const;
+
+/** The longest that shards may take to hand over and to move. */
+const leaseSeconds = { fence: 900, handOver: 3_600 } as const;
+
+const subject = { cluster: '{% $cluster %}', nodeId: '{% $nodeId %}' };
+
+/** The states that call the steps of a recovery, each with what it asks for, what it leaves, and where its failure leads. */
+export function nodeRecoveryStates(scope: Construct, steps: NodeRecoverySteps, endings: NodeRecoveryEndings) {
+  return {
+    ...decisionStates(steps, endings),
+    ...fenceStates(scope, steps, endings),
+    ...replacementStates(steps, endings),
+    ...joiningStates(scope, steps, endings),
+  };
+}
+
+function decisionStates(steps: NodeRecoverySteps, { failedEarly, undoIfLaunched }: NodeRecoveryEndings) {
+  const confirm = steps.confirmFailure.state('Confirm the failure with a second witness', {
+    input: { asked: '{% $asked %}' },
+    otherwise: failedEarly,
+  });
+  const decide = steps.decideRecovery.state('Decide what to do', {
+    input: {
+      ...subject,
+      trigger: '{% $trigger %}',
+      acceptLossSeconds: '{% $acceptLossSeconds %}',
+      planned: '{% $planned %}',
+      confirmation: '{% $states.input %}',
+    },
+    assign: {
+      action: answer('action'),
+      actionReason: answer('reason'),
+      strategy: answer('strategy'),
+      shards: answer('shards'),
+    },
+    otherwise: failedEarly,
+  });
+  const takeLease = steps.takeLease.state('Take the lease', {
+    input: { cluster: '{% $cluster %}', name: '', durationSeconds: leaseSeconds.fence, attempt: '{% $leaseTries %}' },
+    assign: { lease: answer('lease'), leaseReason: answer('reason'), leaseTries: '{% $leaseTries + 1 %}' },
+    otherwise: undoIfLaunched,
+  });
+  return { confirm, decide, takeLease };
+}
+
+function fenceStates(scope: Construct, steps: NodeRecoverySteps, { undo }: NodeRecoveryEndings) {
+  const planMovesAway = steps.planRebalance.state('Plan the moves away', {
+    input: { cluster: '{% $cluster %}', away: '{% $nodeId %}' },
+    assign: { moves: answer('moves') },
+    otherwise: undo,
+  });
+  const moveAway = forEach(scope, 'Move the primaries away', {
+    items: '$moves',
+    concurrency: 1,
+    step: steps.rebalanceShard,
+    input: { cluster: '{% $cluster %}', move: '{% $states.input %}', lease: '{% $lease %}' },
+    one: 'Move a primary away',
+    failed: 'A primary could not be moved away',
+    otherwise: undo,
+  });
+  const fence = steps.fenceNode.state('Fence the failed node', {
+    input: {
+      ...subject,
+      trigger: '{% $trigger %}',
+      reason: '{% $actionReason %}',
+      planned: '{% $planned %}',
+      lease: '{% $lease %}',
+    },
+    assign: { machineFirst: answer('machineFirst'), machineFence: answer('machineFence') },
+    otherwise: undo,
+  });
+  const promote = forEach(scope, 'Promote the surviving owners', {
+    items: '$shards',
+    concurrency: 8,
+    step: steps.promoteSurvivor,
+    input: { ...subject, shard: '{% $states.input %}', lease: '{% $lease %}', fence: '{% $fence %}' },
+    one: 'Promote the owner of a shard',
+    failed: 'A shard could not be promoted',
+    assign: { promoted: true },
+    otherwise: undo,
+  });
+  const prove = steps.proveStopped.state('Prove that the failed machine is stopped', {
+    input: { ...subject, machineFence: '{% $machineFence %}' },
+    assign: { fence: answer('fence'), stopReason: answer('reason'), stopTries: '{% $stopTries + 1 %}' },
+    otherwise: undo,
+  });
+  const release = steps.releaseLease.state('Release the lease', {
+    input: { lease: '{% $lease %}' },
+    assign: { lease: null },
+    otherwise: undo,
+  });
+  return { planMovesAway, moveAway, fence, promote, prove, release };
+}
+
+function replacementStates(steps: NodeRecoverySteps, { undo }: NodeRecoveryEndings) {
+  const launch = steps.launchReplacement.state('Launch the replacement', {
+    input: { ...subject, strategy: '{% $strategy %}', attempt: '{% $launchTries %}' },
+    assign: { replacement: answer('replacement'), launchTries: '{% $launchTries + 1 %}' },
+    otherwise: undo,
+  });
+  const awaitIt = steps.waitForReplacement.state('Wait for the replacement', {
+    input: { cluster: '{% $cluster %}', replacement: '{% $replacement %}', changeId: '{% $changeId %}' },
+    assign: {
+      machineReady: answer('ready'),
+      changeId: answer('changeId'),
+      machineReason: answer('reason'),
+      machineTries: '{% $machineTries + 1 %}',
+    },
+    otherwise: undo,
+  });
+  return { launch, await: awaitIt };
+}
+
+function joiningStates(
+  scope: Construct,
+  steps: NodeRecoverySteps,
+  { undo, notFinished, moveBack }: NodeRecoveryEndings,
+) {
+  const takeLeaseAgain = steps.takeLease.state('Take the lease again', {
+    input: {
+      cluster: '{% $cluster %}',
+      name: '',
+      durationSeconds: leaseSeconds.handOver,
+      attempt: '{% $againTries %}',
+    },
+    assign: { lease: answer('lease'), leaseReason: answer('reason'), againTries: '{% $againTries + 1 %}' },
+    otherwise: undo,
+  });
+  const handOver = forEach(scope, 'Hand over to native replication', {
+    items: '$restored.slots',
+    // One after the other: shards of one primary share its list of synchronous followers.
+    concurrency: 1,
+    step: steps.handOver,
+    input: {
+      cluster: '{% $cluster %}',
+      replacement: '{% $replacement %}',
+      slot: '{% $states.input %}',
+      lease: '{% $lease %}',
+    },
+    one: 'Hand over a shard',
+    failed: 'A shard could not be handed over',
+    otherwise: undo,
+  });
+  const planRebalance = steps.planRebalance.state('Plan the rebalance', {
+    input: { cluster: '{% $cluster %}', away: null },
+    assign: { moves: answer('moves') },
+    otherwise: notFinished,
+  });
+  const rebalance = forEach(scope, 'Rebalance the primaries', {
+    items: '$moves',
+    concurrency: 1,
+    step: steps.rebalanceShard,
+    input: { cluster: '{% $cluster %}', move: '{% $states.input %}', lease: '{% $lease %}' },
+    one: 'Move a primary',
+    failed: 'A primary could not be moved',
+    otherwise: moveBack,
+  });
+  const retire = steps.retireMachine.state('Retire the failed machine', {
+    input: { ...subject, successor: '{% $replacement.nodeId %}', lease: '{% $lease %}' },
+    otherwise: notFinished,
+  });
+  const startBackup = steps.startFullBackup.state('Start a full backup', {
+    input: { cluster: '{% $cluster %}' },
+    assign: {
+      outcome: 'recovered',
+      reason: expression(
+        "$replacement.nodeId & ' has taken the place of ' & $nodeId & ': ' & $string($restored.comparedRows) & ' rows compared equal, ' & $string($count($restored.slots)) & ' shards in sync'",
+      ),
+    },
+    otherwise: notFinished,
+  });
+  return { takeLeaseAgain, handOver, planRebalance, rebalance, retire, startBackup };
+}
