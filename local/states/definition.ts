@@ -57,7 +57,7 @@ export interface PassState extends Named, Effects {
   readonly next: Next;
 }
 
-export interface ChoiceRule extends Effects {
+interface ChoiceRule extends Effects {
   readonly condition: boolean | Expression;
   readonly next: string;
 }
@@ -76,7 +76,7 @@ export interface WaitState extends Named, Effects {
   readonly next: Next;
 }
 
-export interface SucceedState extends Named, Effects {
+interface SucceedState extends Named, Effects {
   readonly type: 'Succeed';
 }
 

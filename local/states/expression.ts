@@ -7,8 +7,11 @@ export type Bindings = Readonly<Record<string, unknown>>;
 
 export type JsonType = 'array' | 'object' | 'string' | 'number' | 'boolean' | 'null';
 
-/** A runaway recursion in an expression would take the process down; no honest expression comes near. */
-const evaluationStepLimit = 10_000_000;
+/**
+ * Bounds for expressions that would never end, so that they fail instead of taking the process down: nested evaluations,
+ * and milliseconds. The second is in real time, also on a virtual clock; honest expressions come nowhere near either.
+ */
+const runawayLimits = { stack: 50_000, timeout: 10_000 };
 
 /** One JSONata expression of a definition, with the path of the field that holds it. */
 export class Expression {
@@ -79,7 +82,7 @@ export function typeOf(value: Json): JsonType {
 
 function compile(text: string): jsonata.Expression {
   try {
-    return jsonata(text, { stack: evaluationStepLimit });
+    return jsonata(text, runawayLimits);
   } catch (error) {
     throw new Error(wordsOf(error), { cause: error });
   }

@@ -25,6 +25,9 @@ export class InvalidDefinition extends Error {
   }
 }
 
+/** As large as Step Functions accepts a definition. */
+const definitionLimitBytes = 1024 * 1024;
+
 const machineFields = ['Comment', 'StartAt', 'States', 'TimeoutSeconds', 'Version', 'QueryLanguage'];
 
 /**
@@ -57,8 +60,17 @@ function parseDefinition(name: string, given: string | object): JsonObject {
   let definition: unknown;
   try {
     // What is given as an object is copied: later changes to it must not change the machine.
-    definition = JSON.parse(typeof given === 'string' ? given : JSON.stringify(given));
+    const text = typeof given === 'string' ? given : JSON.stringify(given);
+    if (Buffer.byteLength(text) > definitionLimitBytes) {
+      throw new InvalidDefinition(name, [
+        `the definition has ${Buffer.byteLength(text)} bytes; at most ${definitionLimitBytes} are allowed`,
+      ]);
+    }
+    definition = JSON.parse(text);
   } catch (error) {
+    if (error instanceof InvalidDefinition) {
+      throw error;
+    }
     throw new InvalidDefinition(name, [
       `the definition is not JSON: ${error instanceof Error ? error.message : String(error)}`,
     ]);

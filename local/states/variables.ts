@@ -1,6 +1,7 @@
 import type { Json } from '../../core/json';
 import { StateFailure } from './failure';
 import type { Payload } from './payload';
+import { payloadLimitBytes } from './payload';
 
 /** Step Functions' bound on all variables of one execution together. */
 const allVariablesLimitBytes = 10 * 1024 * 1024;
@@ -51,7 +52,7 @@ export class Variables {
         throw tooMuch(`The variable '${name}' assigned in the state '${stateName}' exceeds 262144 bytes.`);
       }
     }
-    if (assignedBytes > 256 * 1024) {
+    if (assignedBytes > payloadLimitBytes) {
       throw tooMuch(`The variables assigned in the state '${stateName}' exceed 262144 bytes together.`);
     }
     if (this.#budget.usedBytes + growthBytes > allVariablesLimitBytes) {

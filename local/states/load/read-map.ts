@@ -25,7 +25,7 @@ const delimiters: Readonly<Record<'COMMA' | 'PIPE' | 'SEMICOLON' | 'SPACE' | 'TA
 };
 
 /** AWS reads at most this many items of one data set. */
-export const maxItemsLimit = 100_000_000;
+const maxItemsLimit = 100_000_000;
 
 /** Fields that only a distributed map has. */
 const distributedFields = ['ItemReader', 'ItemBatcher', 'ResultWriter', 'Label'];

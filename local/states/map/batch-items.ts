@@ -1,6 +1,6 @@
 import type { Json } from '../../../core/json';
 import { StateFailure } from '../failure';
-import { Payload } from '../payload';
+import { Payload, payloadLimitBytes } from '../payload';
 
 /** What one child execution gets. */
 export interface ChildInput {
@@ -25,7 +25,7 @@ export function batchItems(items: readonly Json[], limits: BatchLimits, stateNam
   const wrap = (batch: readonly Json[]): Payload =>
     new Payload({ ...(limits.batchInput === undefined ? {} : { BatchInput: limits.batchInput }), Items: batch });
   const emptyBytes = Buffer.byteLength(wrap([]).text);
-  const maxBytes = Math.min(limits.maxBytes ?? Infinity, 256 * 1024);
+  const maxBytes = Math.min(limits.maxBytes ?? Infinity, payloadLimitBytes);
   const batches: ChildInput[] = [];
   let batch: Json[] = [];
   let bytes = emptyBytes;

@@ -21,7 +21,7 @@ export function seededRandom(seed: number): Random {
 }
 
 /** Buckets in memory. */
-export class MemoryObjects implements ItemSource {
+class MemoryObjects implements ItemSource {
   readonly bodies = new Map<string, Buffer>();
 
   async getObject(bucket: string, key: string): Promise<Buffer> {

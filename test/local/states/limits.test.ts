@@ -144,3 +144,19 @@ test('an execution fails with its 25,000th event, whatever it would catch', asyn
   expect(execution.history).toHaveLength(25_000);
   expect(execution.history.at(-1)?.type).toBe('ExecutionFailed');
 });
+
+test('an expression that recurses without end fails its state', async () => {
+  const output = '{% ($deeper := function($n) { $deeper($n + 1) + 1 }; $deeper(1)) %}';
+  const result = await start(machineOf({ Deep: { Type: 'Pass', Output: output, End: true } }), testWorld()).finished;
+  expect(result).toMatchObject({
+    error: 'States.QueryEvaluationError',
+    cause: expect.stringContaining('D1011') as string,
+  });
+});
+
+test('a definition over 1 MiB is refused', () => {
+  const definition = machineOf({ A: { Type: 'Pass', Comment: textOf(1024 * 1024), End: true } });
+  expect(() => loadStateMachine({ name: 'tested', arn: machineArn, definition })).toThrow(
+    /at most 1048576 are allowed/,
+  );
+});
