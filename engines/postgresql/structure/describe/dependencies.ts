@@ -40,7 +40,7 @@ const memberSql = `
     UNION ALL SELECT 'pg_rewrite'::regclass, w.oid, 'pg_class'::regclass, w.ev_class, CASE w.rulename WHEN '_RETURN' THEN 'creation' ELSE 'later' END
                 FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class
     UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 'pg_class'::regclass, t.tgrelid, 'later' FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
-               WHERE t.tgname NOT LIKE ${literal(rejoinTriggerPattern)}
+               WHERE NOT t.tgisinternal AND t.tgname NOT LIKE ${literal(rejoinTriggerPattern)}
     UNION ALL SELECT 'pg_policy'::regclass, p.oid, 'pg_class'::regclass, p.polrelid, 'later' FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
     UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid, 'pg_class'::regclass, s.stxrelid, 'later' FROM pg_statistic_ext s JOIN relation r ON r.oid = s.stxrelid)`;
 
@@ -96,7 +96,7 @@ const outsideSql = `
      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid AND e.deptype = 'e')
      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
      AND NOT (d.refclassid = 'pg_namespace'::regclass AND EXISTS (SELECT FROM pg_namespace n WHERE n.oid = d.refobjid AND n.nspname = ANY ($1::text[])))
-     AND NOT EXISTS (SELECT FROM pg_trigger t WHERE d.refclassid = 'pg_trigger'::regclass AND t.oid = d.refobjid)
+     AND d.refclassid NOT IN ('pg_trigger'::regclass, 'pg_foreign_server'::regclass)
   UNION
   SELECT DISTINCT pg_describe_object(t.owner_class, t.owner, 0), pg_describe_object(d.classid, d.objid, 0), 'needed by'
     FROM pg_depend d
