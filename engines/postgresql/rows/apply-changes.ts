@@ -19,6 +19,10 @@ export interface ApplyOrder extends Lineage {
 
 const sessionSql = `
   SET temp_buffers = '32MB';
+  SET work_mem = '64MB';
+  SET enable_seqscan = off;
+  SET enable_hashjoin = off;
+  SET enable_mergejoin = off;
   SET lock_timeout = '60s';
   SET idle_in_transaction_session_timeout = '60s'`;
 

@@ -27,20 +27,33 @@ export class TableApplier {
   }
 
   async apply(batch: TableBatch): Promise<void> {
-    const { deletes, writes, inPlace, relocated } = batch;
+    const { writes, inPlace, relocated } = batch;
     const { deleteFirst } = this;
     // Before anything is deleted: values that were left out are in rows that may be among it.
     const partial = await this.complete(deleteFirst ? [...inPlace.map(ownBase), ...relocated] : relocated);
-    await this.delete(deletes);
-    if (inPlace.length > 0 && !deleteFirst) {
-      const stage = await this.staging.partial('in_place', this.body, inPlace);
+    await this.delete(batch.deletes);
+    const rows = writes.length === 0 ? null : await this.staging.rows(this.body, writes);
+    const staged = [
+      ...(rows === null ? [] : [{ stage: rows }]),
+      ...(partial === null ? [] : [{ stage: partial, condition: isComplete }]),
+    ];
+    if (deleteFirst) {
+      for (const { stage, condition } of staged) {
+        await this.client.query(deleteSql(this.target, stage, condition));
+      }
+    } else {
+      await this.updateInPlace(inPlace);
+    }
+    for (const { stage, condition } of staged) {
+      await this.client.query(insertSql(this.target, stage, { replace: !deleteFirst, condition }));
+    }
+  }
+
+  private async updateInPlace(rows: readonly Tuple[]): Promise<void> {
+    if (rows.length > 0) {
+      const stage = await this.staging.partial('in_place', this.body, rows);
       await this.client.query(updateSql(this.target, stage));
     }
-    const rows = writes.length === 0 ? null : await this.staging.rows(this.body, writes);
-    if (deleteFirst) {
-      await this.deleteStaged(rows, partial);
-    }
-    await this.insertStaged(rows, partial);
   }
 
   private async complete(rows: readonly IncompleteRow[]): Promise<string | null> {
@@ -58,25 +71,6 @@ export class TableApplier {
     if (keys.length > 0) {
       const stage = await this.staging.keys(this.body, keys);
       await this.client.query(deleteSql(this.target, stage));
-    }
-  }
-
-  private async deleteStaged(rows: string | null, partial: string | null): Promise<void> {
-    if (rows !== null) {
-      await this.client.query(deleteSql(this.target, rows));
-    }
-    if (partial !== null) {
-      await this.client.query(deleteSql(this.target, partial, isComplete));
-    }
-  }
-
-  private async insertStaged(rows: string | null, partial: string | null): Promise<void> {
-    const replace = !this.deleteFirst;
-    if (rows !== null) {
-      await this.client.query(insertSql(this.target, rows, { replace }));
-    }
-    if (partial !== null) {
-      await this.client.query(insertSql(this.target, partial, { replace, condition: isComplete }));
     }
   }
 }

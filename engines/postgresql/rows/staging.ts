@@ -12,7 +12,7 @@ import type { TargetTable } from './target-table';
  * because a domain may refuse the nulls that stand for missing values.
  *
  * - `rows`: complete rows. `keys`: keys of rows to delete.
- * - `partial`: rows with values missing; `missing` has a `1` at the place of each missing column.
+ * - `partial`, `in_place`: rows with values missing; `missing` has a `1` at the place of each missing column.
  * - `bases`: for the partial row `number`, keys under which the missing values may be, best first by `rank`.
  */
 export class Staging {

@@ -23,14 +23,15 @@ export function deleteSql(target: TargetTable, stage: string, condition = 'true'
 export function insertSql(
   target: TargetTable,
   stage: string,
-  options: { readonly replace: boolean; readonly condition?: string },
+  how: { readonly replace: boolean; readonly condition?: string | undefined },
 ): string {
-  const { facts, columns } = target;
-  // Values of identity columns are the source's.
+  const { facts, columns, keyPositions } = target;
+  // Values of identity columns are the source's. Neighbours in the index are written together.
   const insert = `
-    INSERT INTO ${facts.name} AS t (${columnList(columns)}) OVERRIDING SYSTEM VALUE
-    SELECT ${columns.map((_, place) => `s.c${place}`).join(', ')} FROM ${stage} AS s WHERE ${options.condition ?? 'true'}`;
-  if (!options.replace) {
+    INSERT INTO ${facts.name} (${columnList(columns)}) OVERRIDING SYSTEM VALUE
+    SELECT ${columns.map((_, place) => `s.c${place}`).join(', ')} FROM ${stage} AS s WHERE ${how.condition ?? 'true'}
+     ORDER BY ${keyPositions.map((place) => `s.c${place}`).join(', ')}`;
+  if (!how.replace) {
     return insert;
   }
   const assignments = otherPlaces(target).map((place) => {
@@ -43,10 +44,10 @@ export function insertSql(
 
 /** Updates rows from partial ones of the same key; what is missing there stays as it is. */
 export function updateSql(target: TargetTable, partial: string): string {
-  const assignments = otherPlaces(target).map(
-    (place) =>
-      `${identifier(target.columns[place]?.name ?? '')} = ${staged(target, place, `t.${identifier(target.columns[place]?.name ?? '')}`)}`,
-  );
+  const assignments = otherPlaces(target).map((place) => {
+    const name = identifier(target.columns[place]?.name ?? '');
+    return `${name} = ${staged(target, place, `t.${name}`)}`;
+  });
   return `UPDATE ONLY ${target.facts.name} AS t SET ${assignments.join(', ')} FROM ${partial} AS s WHERE ${sameKey(target)}`;
 }
 
