@@ -1,6 +1,6 @@
 import type { Json } from '../../core/json';
 import { Cancellation } from './cancellation';
-import { Interrupted, StateFailure } from './failure';
+import { StateFailure } from './failure';
 import { expressionFunctions } from './functions';
 import type { EventType, HistoryEvent } from './history';
 import { History, endedOf, expressEventLimit, inputOf, outputOf, standardEventLimit } from './history';
@@ -157,7 +157,8 @@ class RunningExecution implements Child {
       if (thrown instanceof StateFailure) {
         const ended = { error: thrown.error, cause: thrown.causeText };
         this.#end('FAILED', { type: 'ExecutionFailed', previousEventId: thread.lastEventId }, ended);
-      } else if (!(thrown instanceof Interrupted)) {
+      } else if (this.result === null) {
+        // A fault of the interpreter itself; once the execution has ended, what unwinds after it is none.
         this.#cancellation.cancel();
         throw thrown;
       }
