@@ -1,0 +1,267 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
+import { shardNumber } from '../../../core/cluster/names';
+import { evidenceSchema, evidenceKey, type Evidence } from '../../../core/evidence/evidence';
+import { RejoinError } from '../../../core/errors';
+import type { JsonObject } from '../../../core/json';
+import type { ExecutionRecord } from '../../../core/ports/surroundings';
+import { blackoutMs, latencyBetween } from '../../load/figures';
+import { LoadProcess, type LoadReport } from '../../load/load-process';
+import type { RehearsalReport } from '../report';
+import { phases } from '../report';
+import type { RehearsalOptions } from '../scenario';
+import { check, checkAftermath } from './checks';
+import type { CheckedServer } from './content';
+import { faults, type FaultContext } from './faults';
+import { partsOfBlackout, promotionsIn, rowsRestored, timingsOf } from './milestones';
+import { customersFor } from './shop-cluster';
+import { clusterName, startWorld, zoneName, type World } from './world';
+
+const machine = 'node-recovery';
+const warmUpMs = 6_000;
+const coolDownMs = 4_000;
+const startLimitMs = 60_000;
+const recoveryLimitMs = 15 * 60_000;
+
+/** One rehearsal of node recovery, from empty servers to the checked aftermath. */
+export async function rehearseNodeRecovery(
+  options: RehearsalOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<RehearsalReport> {
+  const world = await startWorld(options, say);
+  const onAbort = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(signal.reason instanceof Error ? signal.reason : new Error('stopped'));
+    });
+  });
+  let keep = options.keep;
+  try {
+    return await Promise.race([rehearse(world, options, say), onAbort]);
+  } catch (thrown) {
+    // What went wrong is in the logs of this run.
+    keep ||= !signal.aborted;
+    throw thrown;
+  } finally {
+    await world.close(keep);
+  }
+}
+
+async function rehearse(
+  world: World,
+  options: RehearsalOptions,
+  say: (line: string) => void,
+): Promise<RehearsalReport> {
+  say('takes a full backup');
+  await finished(world, 'full-backup', await world.cloud.startScheduled('full-backup', clusterName), say);
+  say(`starts a load of ${options.requestsPerSecond} requests a second`);
+  const load = await startLoad(world, options);
+  try {
+    await delay(warmUpMs);
+    await finished(world, 'change-backup', await world.cloud.startScheduled('change-backup', clusterName), say);
+    await delay(warmUpMs);
+    const victim = world.nodes[options.seed % world.nodes.length] ?? world.nodes[0];
+    if (victim === undefined) {
+      throw new RejoinError('InvalidInput', 'a rehearsal needs nodes');
+    }
+    const before = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
+    const fault = faults.find((candidate) => candidate.name === options.fault);
+    const context: FaultContext = { world, victim, say };
+    const killedAtMs = Date.now();
+    await fault?.begin(context);
+    const recovery = await awaitRecovery(
+      world,
+      fault?.expectsExecution ?? true,
+      fault?.during?.bind(null, context),
+      say,
+    );
+    await delay(coolDownMs);
+    const report = await load.stop();
+    await fault?.after?.(context);
+    const lostPrimaries = before.filter((shard) => shard.primary === victim.id).map((shard) => shardNumber(shard.id));
+    return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries });
+  } finally {
+    load.kill();
+  }
+}
+
+interface Recovery {
+  readonly name: string;
+  readonly record: ExecutionRecord;
+}
+
+interface Happened {
+  readonly report: LoadReport;
+  readonly recovery: Recovery | null;
+  readonly killedAtMs: number;
+  readonly lostPrimaries: readonly number[];
+}
+
+async function startLoad(world: World, options: RehearsalOptions): Promise<LoadProcess> {
+  return LoadProcess.start({
+    controlUrl: world.cloud.control.url,
+    controlToken: world.cloud.control.token,
+    dnsServer: { host: world.dnsServer.host, port: world.dnsServer.port },
+    zone: zoneName,
+    cluster: clusterName,
+    database: world.settings.database,
+    user: world.application.username,
+    password: world.application.password,
+    shardCount: options.shards,
+    customers: customersFor(options.rows),
+    lanesPerShard: 2,
+    requestsPerSecond: options.requestsPerSecond,
+    seed: options.seed,
+    reportFile: join(world.directory, 'load.json'),
+  });
+}
+
+/** Waits until an execution has ended and ended well. @throws ApiRefused with its reason */
+async function finished(world: World, name: string, execution: string, say: (line: string) => void): Promise<void> {
+  const record = await watch(world, name, execution, say);
+  if (record.status !== 'succeeded') {
+    throw new RejoinError('ApiRefused', `${name} ended as ${record.status}: ${JSON.stringify(record.output)}`);
+  }
+}
+
+/** Waits for the recovery that somebody else must start, and until it has ended. Null when none was to come and none came. */
+async function awaitRecovery(
+  world: World,
+  expected: boolean,
+  during: ((execution: string) => Promise<void>) | undefined,
+  say: (line: string) => void,
+): Promise<Recovery | null> {
+  const limitMs = Date.now() + (expected ? startLimitMs : 20_000);
+  while (Date.now() < limitMs) {
+    const [name] = await world.cloud.executionNames(machine);
+    if (name !== undefined) {
+      const disturbance = during?.(name);
+      const record = await watch(world, machine, name, say);
+      await disturbance;
+      return { name, record };
+    }
+    await delay(100);
+  }
+  if (expected) {
+    throw new RejoinError('NotFound', `no recovery was started within ${startLimitMs / 1_000} s of the fault`);
+  }
+  return null;
+}
+
+/** Tells each state as it is entered, until the execution has ended. */
+async function watch(
+  world: World,
+  name: string,
+  execution: string,
+  say: (line: string) => void,
+): Promise<ExecutionRecord> {
+  const { executions } = world.cloud;
+  const limitMs = Date.now() + recoveryLimitMs;
+  const told = new Set<string>();
+  while (Date.now() < limitMs) {
+    for (const visit of await executions.visits(name, execution)) {
+      if (!told.has(visit.state)) {
+        told.add(visit.state);
+        say(`  ${name}: ${visit.state}`);
+      }
+    }
+    const record = await executions.describe(name, execution);
+    if (record !== null && record.status !== 'running') {
+      return record;
+    }
+    await delay(200);
+  }
+  throw new RejoinError('ApiRefused', `${name} '${execution}' did not end within ${recoveryLimitMs / 60_000} min`);
+}
+
+async function tell(world: World, options: RehearsalOptions, happened: Happened): Promise<RehearsalReport> {
+  const { report, recovery, killedAtMs, lostPrimaries } = happened;
+  const { answers } = report;
+  const endedAtMs = answers.at(-1)?.atMs ?? killedAtMs;
+  const evidence = recovery === null ? null : await readEvidence(world, recovery.name);
+  const visits = recovery === null ? [] : await world.cloud.executions.visits(machine, recovery.name);
+  const promotions = promotionsIn(await agentLogs(world), killedAtMs);
+  const registry = new ClusterRegistry(world.cloud.registry);
+  const [shards, nodes] = await Promise.all([registry.shards(clusterName), registry.nodes(clusterName)]);
+  const replacement = nodes.find(
+    (node) => node.state === 'serving' && !world.nodes.some((first) => first.id === node.id),
+  );
+  const servers: CheckedServer[] = nodes
+    .filter((node) => node.state === 'serving')
+    .map((node) => ({
+      nodeId: node.id,
+      host: node.host,
+      port: node.port,
+      database: world.settings.database,
+      administrator: world.administrator,
+    }));
+  const aftermath = await checkAftermath({
+    shards,
+    servers,
+    orders: report.orders,
+    replacement: replacement?.id ?? null,
+  });
+  const timingsMs = timingsOf({ killedAtMs, promotions, answers, lostPrimaries, endedAtMs, visits });
+  const restoredAtMs = killedAtMs + (timingsMs.joined ?? 0);
+  const outcome = evidence?.outcome ?? (recovery === null ? 'not started' : 'failed');
+  const expected = faults.find((fault) => fault.name === options.fault)?.expectedOutcome ?? 'recovered';
+  return {
+    scenario: machine,
+    fault: options.fault,
+    outcome,
+    reason:
+      evidence?.reason ??
+      (recovery === null ? 'nothing was started' : `the execution ended as ${recovery.record.status}`),
+    timingsMs,
+    passes: (evidence?.passes ?? []).map(({ number: _number, ...pass }) => pass),
+    rows: { restored: rowsRestored(evidence), owned: aftermath.owned, outsideOwnership: aftermath.outside },
+    checks: [check('outcome', expected, outcome), ...aftermath.checks],
+    load: {
+      acknowledged: answers.length,
+      failed: report.failed,
+      ...phases(
+        latencyBetween(answers, 0, killedAtMs),
+        latencyBetween(answers, killedAtMs, restoredAtMs),
+        latencyBetween(answers, restoredAtMs, Number.POSITIVE_INFINITY),
+      ),
+      blackoutMs: blackoutMs(answers, lostPrimaries, killedAtMs, endedAtMs),
+      blackoutParts: partsOfBlackout(promotions, answers, killedAtMs),
+    },
+    evidencePath: evidence === null ? null : await keepEvidence(world, evidence),
+    seed: options.seed,
+  };
+}
+
+async function readEvidence(world: World, execution: string): Promise<Evidence | null> {
+  const key = evidenceKey(clusterName, { machine, execution }, 'json');
+  return (await world.cloud.evidence.head(key)) === null
+    ? null
+    : evidenceSchema.parse(JSON.parse((await world.cloud.evidence.read(key)).toString()));
+}
+
+/** The evidence outlives the run's directory: it is what a rehearsal is for. */
+async function keepEvidence(world: World, evidence: Evidence): Promise<string> {
+  const { mkdir, writeFile } = await import('node:fs/promises');
+  const folder = join(process.cwd(), '.rejoin', 'evidence', evidence.execution);
+  await mkdir(folder, { recursive: true });
+  for (const ending of ['json', 'html'] as const) {
+    await writeFile(
+      join(folder, `evidence.${ending}`),
+      await world.cloud.evidence.read(evidenceKey(clusterName, evidence, ending)),
+    );
+  }
+  return join(folder, 'evidence.html');
+}
+
+async function agentLogs(world: World): Promise<readonly JsonObject[]> {
+  const files = world.nodes.map((node) => join(world.room.machine(node.machineId).facts.directory, 'agent.log'));
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  return texts.flatMap((text) =>
+    text
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as JsonObject),
+  );
+}
