@@ -123,7 +123,7 @@ function journalPath(stateDirectory: string): string {
 }
 
 /** Linux counts start times from the boot, so they repeat after the next one; elsewhere they are dates. */
-function bootId(): string {
+export function bootId(): string {
   return process.platform === 'linux' ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : '';
 }
 
