@@ -1,0 +1,169 @@
+import { isDeepStrictEqual } from 'node:util';
+import { RejoinError } from '../../core/errors';
+import type { Clock } from '../../core/ports/clock';
+import type { LaunchOrder, MachineObservation, Machines, MachineState } from '../../core/ports/machines';
+
+interface Machine {
+  readonly machineId: string;
+  readonly order: Omit<LaunchOrder, 'clientToken'>;
+  readonly address: string;
+  state: MachineState;
+  /** When the state that it is in leads to the next one. */
+  turnsAtMs: number;
+  runningSinceMs: number | null;
+  quarantined: boolean;
+}
+
+export interface MachinesOptions {
+  readonly sites: readonly string[];
+  readonly bootMs: number;
+  readonly stopMs: number;
+  readonly healthReportMs: number;
+}
+
+/** Machines of a simulated world, which boot and stop in their time. Passes test/contract/machines.ts. */
+export class SimulatedMachines implements Machines {
+  private readonly machines = new Map<string, Machine>();
+  private readonly tokens = new Map<string, string>();
+  private readonly snapshots: {
+    readonly snapshotId: string;
+    readonly takenAtMs: number;
+    readonly machineId: string;
+  }[] = [];
+  private readonly exhausted = new Set<string>();
+
+  /** @param onRunning called when a machine has booted, with its address */
+  constructor(
+    private readonly clock: Clock,
+    private readonly options: MachinesOptions,
+    private readonly onRunning: (machine: { readonly address: string; readonly nodeId: string }) => void = () =>
+      undefined,
+    private readonly onEnd: (address: string) => void = () => undefined,
+  ) {}
+
+  async observe(machineId: string): Promise<MachineObservation | null> {
+    const machine = this.now(machineId);
+    return machine === null ? null : this.seen(machine);
+  }
+
+  async list(cluster: string): Promise<readonly MachineObservation[]> {
+    return [...this.machines.keys()]
+      .map((machineId) => this.now(machineId))
+      .filter((machine) => machine?.order.cluster === cluster && machine.state !== 'terminated')
+      .flatMap((machine) => (machine === null ? [] : [this.seen(machine)]));
+  }
+
+  async launch({ clientToken, ...order }: LaunchOrder): Promise<MachineObservation> {
+    const earlier = this.machines.get(this.tokens.get(clientToken) ?? '');
+    if (earlier !== undefined) {
+      if (!isDeepStrictEqual(earlier.order, order)) {
+        throw new RejoinError('ApiRefused', `token '${clientToken}' has launched another machine`);
+      }
+      return this.seen(earlier);
+    }
+    if (!this.options.sites.includes(order.site)) {
+      throw new RejoinError('ApiRefused', `there is no site '${order.site}'`);
+    }
+    if (this.exhausted.has(order.site)) {
+      throw new RejoinError('CapacityShort', `site '${order.site}' has no capacity`);
+    }
+    if (order.volumeSnapshot !== null && !this.snapshots.some((each) => each.snapshotId === order.volumeSnapshot)) {
+      throw new RejoinError('ApiRefused', `there is no snapshot '${order.volumeSnapshot}'`);
+    }
+    const number = this.machines.size + 1;
+    const machine: Machine = {
+      machineId: `i-${String(number).padStart(17, '0')}`,
+      order,
+      address: `10.0.0.${number}`,
+      state: 'starting',
+      turnsAtMs: this.clock.nowMs() + this.options.bootMs,
+      runningSinceMs: null,
+      quarantined: false,
+    };
+    this.machines.set(machine.machineId, machine);
+    this.tokens.set(clientToken, machine.machineId);
+    return this.seen(machine);
+  }
+
+  async stop(machineId: string): Promise<void> {
+    const machine = this.now(machineId);
+    if (machine === null) {
+      throw new RejoinError('NotFound', `there is no machine '${machineId}'`);
+    }
+    if (machine.state === 'running' || machine.state === 'starting') {
+      machine.state = 'stopping';
+      machine.turnsAtMs = this.clock.nowMs() + this.options.stopMs;
+      this.onEnd(machine.address);
+    }
+  }
+
+  async quarantine(machineId: string): Promise<void> {
+    const machine = this.now(machineId);
+    if (machine !== null) {
+      machine.quarantined = true;
+    }
+  }
+
+  async terminate(machineId: string): Promise<void> {
+    const machine = this.now(machineId);
+    if (machine !== null && machine.state !== 'terminated') {
+      machine.state = 'terminated';
+      this.onEnd(machine.address);
+    }
+  }
+
+  async newestSnapshot(cluster: string) {
+    const newest = this.snapshots.findLast((each) => this.machines.get(each.machineId)?.order.cluster === cluster);
+    return newest === undefined ? null : { ...newest, nodeId: this.machines.get(newest.machineId)?.order.nodeId ?? '' };
+  }
+
+  exhaust(site: string): void {
+    this.exhausted.add(site);
+  }
+
+  snapshot(machineId: string): string {
+    const snapshotId = `snap-${this.snapshots.length + 1}`;
+    this.snapshots.push({ snapshotId, takenAtMs: this.clock.nowMs(), machineId });
+    return snapshotId;
+  }
+
+  isolated(machineId: string): boolean {
+    return this.machines.get(machineId)?.quarantined ?? false;
+  }
+
+  /** Keeps a machine from stopping, whatever it is told. */
+  hang(machineId: string): void {
+    const machine = this.machines.get(machineId);
+    if (machine !== undefined) {
+      machine.turnsAtMs = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** The machine as it is by now. */
+  private now(machineId: string): Machine | null {
+    const machine = this.machines.get(machineId);
+    if (machine === undefined) {
+      return null;
+    }
+    if (this.clock.nowMs() >= machine.turnsAtMs && machine.state === 'starting') {
+      machine.state = 'running';
+      machine.runningSinceMs = machine.turnsAtMs;
+      this.onRunning({ address: machine.address, nodeId: machine.order.nodeId });
+    }
+    if (this.clock.nowMs() >= machine.turnsAtMs && machine.state === 'stopping') {
+      machine.state = 'stopped';
+    }
+    return machine;
+  }
+
+  private seen(machine: Machine): MachineObservation {
+    const reportedAtMs = (machine.runningSinceMs ?? Number.POSITIVE_INFINITY) + this.options.healthReportMs;
+    return {
+      machineId: machine.machineId,
+      state: machine.state,
+      healthy: machine.state === 'running' && this.clock.nowMs() >= reportedAtMs ? true : null,
+      address: machine.state === 'terminated' ? null : machine.address,
+      site: machine.order.site,
+    };
+  }
+}
