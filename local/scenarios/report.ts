@@ -20,7 +20,7 @@ export interface BlackoutParts {
 export interface RehearsalReport {
   readonly scenario: string;
   readonly fault: string;
-  readonly outcome: Outcome | 'not started';
+  readonly outcome: Outcome;
   readonly reason: string;
   /** From the kill, in milliseconds; null: not reached. */
   readonly timingsMs: {

@@ -1,24 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../../core/cluster/items';
+import { manifestSchema, chunkSchema } from '../../../core/cluster/manifest';
+import { RejoinError } from '../../../core/errors';
+import type { Check } from '../../../core/evidence/evidence';
+import { literal } from '../../../engines/postgresql/identifier';
+import { anyMember } from '../../relay/flow';
 import type { RehearsalReport } from '../report';
 import type { Fault } from '../scenario';
-import type { World } from './world';
+import { ask, type CheckedServer } from './content';
+import { clusterName, type World } from './world';
 
 export interface FaultContext {
   readonly world: World;
   /** The node that the fault is about. */
   readonly victim: NodeItem;
+  readonly seed: number;
   readonly say: (line: string) => void;
+  /** Something that this fault alone makes sure of. */
+  readonly check: (check: Check) => void;
 }
 
 /** Something that goes wrong, and what a recovery is expected to make of it. */
 export interface NodeFault extends Fault {
   readonly expectedOutcome: RehearsalReport['outcome'];
-  /** Whether an execution must begin. */
-  readonly expectsExecution: boolean;
+  /** What the reason must say. */
+  readonly expectedReason?: RegExp;
+  /** False where the cluster is meant to be left with single copies: then only what was acknowledged and who writes is checked. */
+  readonly whole: boolean;
+  /** Before anything is killed. */
   begin(context: FaultContext): Promise<void>;
   /** What goes wrong besides, while the execution runs. */
   during?(context: FaultContext, execution: string): Promise<void>;
-  /** Once the recovery has ended and the load has stopped. */
+  /** When the execution has ended, while the load still runs. */
   after?(context: FaultContext): Promise<void>;
 }
 
@@ -27,13 +41,332 @@ async function kill({ world, victim, say }: FaultContext): Promise<void> {
   await world.room.machine(victim.machineId).kill({ deleteData: true });
 }
 
+async function startByHand({ world, victim }: FaultContext): Promise<void> {
+  await world.cloud.callStarter({
+    trigger: 'manual',
+    machine: 'node-recovery',
+    cluster: clusterName,
+    nodeId: victim.id,
+  });
+}
+
+const falseAlarm: NodeFault = {
+  name: 'false-alarm',
+  summary: 'somebody starts a recovery of a node that answers: nothing is done, and the reason says so',
+  expectedOutcome: 'no action needed',
+  whole: true,
+  begin: async (context) => {
+    context.say(`ends the agent of ${context.victim.id} and starts a recovery of it`);
+    await context.world.room.machine(context.victim.machineId).killAgent();
+    await startByHand(context);
+  },
+};
+
+const oneWitness: NodeFault = {
+  name: 'one-witness',
+  summary: 'one agent alone calls a node failed that nobody else can judge: refused',
+  expectedOutcome: 'refused',
+  expectedReason: /^only agent node-\d+ calls node-\d+ failed/,
+  whole: false,
+  begin: async (context) => {
+    const { world, victim, say } = context;
+    const witness = world.nodes.find((node) => node.id !== victim.id && node.site !== victim.site);
+    say(`ends every agent but that of ${witness?.id ?? ''}, and cuts ${victim.id} off the network`);
+    await Promise.all(
+      world.nodes.filter((node) => node !== witness).map((node) => world.room.machine(node.machineId).killAgent()),
+    );
+    // Opinions that were written before may be no vote any more when somebody asks.
+    await delay(opinionsExpireMs);
+    await world.room.machine(victim.machineId).setIsolated('scenario', true);
+    await untilTrue('the agent calls it failed', async () => {
+      const opinions = await world.cloud.registry.list(
+        `CLUSTER#${clusterName}`,
+        `OPINION#${witness?.id ?? ''}#${victim.id}`,
+      );
+      return opinions.some((item) => item.value['verdict'] === 'failed');
+    });
+    await startByHand(context);
+  },
+  after: async ({ world, victim }) => {
+    await world.room.machine(victim.machineId).setIsolated('scenario', false);
+  },
+};
+const opinionsExpireMs = 10_500;
+
+const secondNode: NodeFault = {
+  name: 'second-node',
+  summary: 'a second node dies while rows are restored from it: undone, and promotions stay',
+  expectedOutcome: 'undone',
+  whole: false,
+  begin: kill,
+  during: async ({ world, victim, say }, execution) => {
+    await untilVisited(world, execution, 'Open the change slots');
+    const second = world.nodes[(world.nodes.indexOf(victim) + 1) % world.nodes.length];
+    say(`kills ${second?.id ?? ''} as well`);
+    await world.room.machine(second?.machineId ?? '').kill({ deleteData: false });
+  },
+};
+
+const replacementDies: NodeFault = {
+  name: 'replacement-dies',
+  summary: 'the replacement dies while its rows are restored: undone, nothing is left of it',
+  expectedOutcome: 'undone',
+  whole: false,
+  begin: kill,
+  during: async ({ world, say }, execution) => {
+    await untilVisited(world, execution, 'Build keys and indexes');
+    const replacement = (await new ClusterRegistry(world.cloud.registry).nodes(clusterName)).find(
+      (node) => node.state === 'building',
+    );
+    say(`kills the replacement ${replacement?.id ?? ''}`);
+    await world.room.machine(replacement?.machineId ?? '').kill({ deleteData: true });
+  },
+  after: async ({ world, check }) => {
+    const nodes = await new ClusterRegistry(world.cloud.registry).nodes(clusterName);
+    const left = nodes.filter((node) => node.state === 'building').length;
+    check({ name: 'replacements left behind', ok: left === 0, expected: '0', got: String(left) });
+  },
+};
+
+const stepKilled: NodeFault = {
+  name: 'step-killed',
+  summary: "in every state the step's process is killed once: before, during or after its effect, by the seed",
+  expectedOutcome: 'recovered',
+  whole: true,
+  begin: async (context) => {
+    const moments = [
+      { at: 'start' },
+      { at: 'effect', number: 1, moment: 'before' },
+      { at: 'effect', number: 1, moment: 'after' },
+      { at: 'return' },
+    ] as const;
+    const states = context.world.cloud.taskStates('node-recovery');
+    states.forEach((state, index) => {
+      context.world.cloud.functions.killOrders.killNext(
+        { state },
+        moments[(index + context.seed) % moments.length] ?? moments[0],
+      );
+    });
+    context.say(`will kill one process in each of ${states.length} states`);
+    await kill(context);
+  },
+};
+
+const twoAlarms: NodeFault = {
+  name: 'two-alarms',
+  summary: 'every event is delivered twice, and a person starts it as well: one recovery',
+  expectedOutcome: 'recovered',
+  whole: true,
+  begin: async (context) => {
+    context.world.cloud.bus.repeatNext(20);
+    await kill(context);
+  },
+  during: async (context) => {
+    await startByHand(context);
+  },
+  after: async ({ world, check }) => {
+    const { executions } = world.cloud;
+    const names = await world.cloud.executionNames('node-recovery');
+    const records = await Promise.all(names.map((name) => executions.visits('node-recovery', name)));
+    const launched = records.filter((visits) =>
+      visits.some((visit) => visit.state === 'Launch the replacement'),
+    ).length;
+    check({
+      name: 'executions that launched a replacement',
+      ok: launched === 1,
+      expected: '1',
+      got: `${launched} of ${names.length}`,
+    });
+  },
+};
+
+const again: NodeFault = {
+  name: 'again',
+  summary: 'the replacement fails soon after: a second automatic replacement is refused',
+  expectedOutcome: 'recovered',
+  whole: false,
+  begin: kill,
+  after: async ({ world, say, check }) => {
+    const replacement = (await new ClusterRegistry(world.cloud.registry).nodes(clusterName)).find(
+      (node) => node.state === 'serving' && !world.nodes.some((first) => first.id === node.id),
+    );
+    say(`kills ${replacement?.id ?? 'nobody'}`);
+    const before = await world.cloud.executionNames('node-recovery');
+    await world.room.machine(replacement?.machineId ?? '').kill({ deleteData: true });
+    let reason = '';
+    await untilTrue('the second recovery has ended', async () => {
+      const name = (await world.cloud.executionNames('node-recovery')).find((candidate) => !before.includes(candidate));
+      const result = name === undefined ? null : world.cloud.executions.find('node-recovery', name);
+      if (result === null || result.status === 'RUNNING') {
+        return false;
+      }
+      const { error, cause } = await result.finished;
+      reason = `${error ?? ''}: ${cause ?? ''}`;
+      return true;
+    });
+    check({
+      name: 'the second recovery is refused',
+      ok: /was replaced \d+ min ago/.test(reason),
+      expected: '… was replaced … min ago …',
+      got: reason,
+    });
+  },
+};
+
+const corruptChunk: NodeFault = {
+  name: 'corrupt-chunk',
+  summary: 'a byte of a chunk of the backup is wrong: found by its checksum, its rows read from the other owner',
+  expectedOutcome: 'recovered',
+  whole: true,
+  begin: async (context) => {
+    const { world, victim, say } = context;
+    const mine = (await new ClusterRegistry(world.cloud.registry).shards(clusterName)).filter(
+      (shard) => shard.primary === victim.id,
+    );
+    const [backup] = await new ClusterRegistry(world.cloud.registry).backups(clusterName);
+    const manifest = manifestSchema.parse(
+      JSON.parse((await world.cloud.backups.read(backup?.manifestKey ?? '')).toString()),
+    );
+    const part = manifest.shards.find((shard) => shard.shard === mine[0]?.id);
+    const chunks = chunkSchema
+      .array()
+      .parse(JSON.parse((await world.cloud.backups.read(part?.chunksKey ?? '')).toString()));
+    const key = chunks.find((chunk) => chunk.rows > 0)?.key ?? '';
+    const body = Buffer.from(await world.cloud.backups.read(key));
+    body.writeUInt8(body.readUInt8(body.length >> 1) ^ 0xff, body.length >> 1);
+    await world.cloud.backups.write(key, body);
+    say(`damages ${key}`);
+    await kill(context);
+  },
+};
+
+const slotLost: NodeFault = {
+  name: 'slot-lost',
+  summary: 'a change slot disappears from a survivor between two passes: that shard starts again',
+  expectedOutcome: 'recovered',
+  whole: true,
+  begin: kill,
+  during: async ({ world, victim, say, check }, execution) => {
+    await untilVisited(world, execution, 'Load the backup rows');
+    const shards = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
+    const shard = shards.find((candidate) => candidate.lostOwner === victim.id);
+    const survivor = world.nodes.find((node) => node.id === shard?.primary);
+    if (shard === undefined || survivor === undefined) {
+      throw new RejoinError('NotFound', `no shard has lost ${victim.id}`);
+    }
+    const server = checkedServer(world, survivor);
+    const name = `s${shard.id.slice(-4)}e${shard.epoch}`;
+    await untilTrue('the slot could be dropped', async () => {
+      const dropped = await ask(
+        server,
+        `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ${literal(name)} AND NOT active`,
+      );
+      return dropped.length === 1;
+    });
+    say(`drops slot ${name} on ${survivor.id}`);
+    check({ name: 'a slot was taken away', ok: true, expected: name, got: name });
+  },
+};
+
+const writeStorm: NodeFault = {
+  name: 'write-storm',
+  summary: 'changes come faster than they can be applied: it stops with both rates instead of going on for ever',
+  expectedOutcome: 'undone',
+  expectedReason: /gains [\d,]+ (rows|bytes)\/s, applies [\d,]+/,
+  whole: false,
+  begin: kill,
+  during: async ({ world, say }, execution) => {
+    await untilVisited(world, execution, 'Replay the stored segments');
+    const registry = new ClusterRegistry(world.cloud.registry);
+    const replacement = (await registry.nodes(clusterName)).find((node) => node.state === 'building');
+    say('slows the way to the replacement down until writes come faster than they get there');
+    await world.room.relay.setFlow(anyMember, replacement?.machineId ?? '', { bytesPerSecond: 20_000 });
+  },
+};
+
+const zombie: NodeFault = {
+  name: 'zombie',
+  summary: 'the old machine is switched on again after the fence, with its data: its writes are refused',
+  expectedOutcome: 'recovered',
+  whole: true,
+  begin: async ({ world, victim, say }) => {
+    say(`kills ${victim.id}; its data stays`);
+    await world.room.machine(victim.machineId).kill({ deleteData: false });
+  },
+  during: async ({ world, victim, say, check }, execution) => {
+    await untilVisited(world, execution, 'Launch the replacement');
+    say(`switches ${victim.id} on again`);
+    await world.machines.switchOn(victim.machineId);
+    await world.machines.settled(victim.machineId);
+    const server = { ...checkedServer(world, victim), administrator: world.application };
+    const shards = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
+    const lost = shards.filter((shard) => shard.lostOwner === victim.id && shard.fence !== null);
+    const answers = await Promise.all(lost.map((shard) => tryWrite(server, shard.id)));
+    const accepted = answers.filter((answer) => answer === 'acknowledged').length;
+    check({
+      name: 'writes that the old node acknowledged',
+      ok: accepted === 0 && lost.length > 0,
+      expected: `0 of ${lost.length}`,
+      got: `${accepted} of ${lost.length} (${[...new Set(answers)].join('; ')})`,
+    });
+  },
+};
+
 /** The first is the default. */
 export const faults: readonly NodeFault[] = [
   {
     name: 'kill',
     summary: 'every process of a node is killed and its data deleted',
     expectedOutcome: 'recovered',
-    expectsExecution: true,
+    whole: true,
     begin: kill,
   },
+  falseAlarm,
+  oneWitness,
+  secondNode,
+  replacementDies,
+  stepKilled,
+  twoAlarms,
+  again,
+  corruptChunk,
+  slotLost,
+  writeStorm,
+  zombie,
 ];
+
+/** What an application gets that still writes to the old node: acknowledged, refused, or no answer. */
+async function tryWrite(server: CheckedServer, shard: string): Promise<string> {
+  const answer = ask(
+    server,
+    `UPDATE ${shard}.customers SET balance = balance WHERE id = (SELECT min(id) FROM ${shard}.customers)`,
+  ).then(
+    () => 'acknowledged',
+    (thrown: unknown) => `refused: ${String((thrown as { readonly code?: unknown }).code)}`,
+  );
+  return Promise.race([answer, delay(3_000, 'no answer')]);
+}
+
+function checkedServer(world: World, node: NodeItem): CheckedServer {
+  return {
+    nodeId: node.id,
+    host: node.host,
+    port: node.port,
+    database: world.settings.database,
+    administrator: world.administrator,
+  };
+}
+
+async function untilVisited(world: World, execution: string, state: string): Promise<void> {
+  await untilTrue(`'${state}' is entered`, async () =>
+    (await world.cloud.executions.visits('node-recovery', execution)).some((visit) => visit.state === state),
+  );
+}
+
+async function untilTrue(what: string, ask: () => Promise<boolean>): Promise<void> {
+  for (const endMs = Date.now() + 120_000; Date.now() < endMs; await delay(50)) {
+    if (await ask()) {
+      return;
+    }
+  }
+  throw new RejoinError('NotFound', `waited 120 s in vain: ${what}`);
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
 import { shardNumber } from '../../../core/cluster/names';
-import { evidenceSchema, evidenceKey, type Evidence } from '../../../core/evidence/evidence';
+import { evidenceSchema, evidenceKey, type Check, type Evidence } from '../../../core/evidence/evidence';
 import { RejoinError } from '../../../core/errors';
 import type { JsonObject } from '../../../core/json';
 import type { ExecutionRecord } from '../../../core/ports/surroundings';
@@ -14,7 +14,7 @@ import { phases } from '../report';
 import type { RehearsalOptions } from '../scenario';
 import { check, checkAftermath } from './checks';
 import type { CheckedServer } from './content';
-import { faults, type FaultContext } from './faults';
+import { faults, type FaultContext, type NodeFault } from './faults';
 import { partsOfBlackout, promotionsIn, rowsRestored, timingsOf } from './milestones';
 import { customersFor } from './shop-cluster';
 import { clusterName, startWorld, zoneName, type World } from './world';
@@ -67,8 +67,17 @@ async function rehearse(
       throw new RejoinError('InvalidInput', 'a rehearsal needs nodes');
     }
     const before = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
-    const fault = faults.find((candidate) => candidate.name === options.fault);
-    const context: FaultContext = { world, victim, say };
+    const fault = faultNamed(options.fault);
+    const extra: Check[] = [];
+    const context: FaultContext = {
+      world,
+      victim,
+      seed: options.seed,
+      say,
+      check: (made) => {
+        extra.push(made);
+      },
+    };
     const killedAtMs = Date.now();
     await fault?.begin(context);
     const recovery = await awaitRecovery(
@@ -81,7 +90,7 @@ async function rehearse(
     const report = await load.stop();
     await fault?.after?.(context);
     const lostPrimaries = before.filter((shard) => shard.primary === victim.id).map((shard) => shardNumber(shard.id));
-    return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries });
+    return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries, extra });
   } finally {
     load.kill();
   }
@@ -94,9 +103,10 @@ interface Recovery {
 
 interface Happened {
   readonly report: LoadReport;
-  readonly recovery: Recovery | null;
+  readonly recovery: Recovery;
   readonly killedAtMs: number;
   readonly lostPrimaries: readonly number[];
+  readonly extra: readonly Check[];
 }
 
 async function startLoad(world: World, options: RehearsalOptions): Promise<LoadProcess> {
@@ -126,28 +136,28 @@ async function finished(world: World, name: string, execution: string, say: (lin
   }
 }
 
-/** Waits for the recovery that somebody else must start, and until it has ended. Null when none was to come and none came. */
+/** Waits for the recovery that somebody else starts, and until it has ended. */
 async function awaitRecovery(
   world: World,
-  expected: boolean,
   during: ((execution: string) => Promise<void>) | undefined,
   say: (line: string) => void,
-): Promise<Recovery | null> {
-  const limitMs = Date.now() + (expected ? startLimitMs : 20_000);
-  while (Date.now() < limitMs) {
+): Promise<Recovery> {
+  for (const limitMs = Date.now() + startLimitMs; Date.now() < limitMs; await delay(100)) {
     const [name] = await world.cloud.executionNames(machine);
     if (name !== undefined) {
-      const disturbance = during?.(name);
-      const record = await watch(world, machine, name, say);
-      await disturbance;
+      const [record] = await Promise.all([watch(world, machine, name, say), during?.(name)]);
       return { name, record };
     }
-    await delay(100);
   }
-  if (expected) {
-    throw new RejoinError('NotFound', `no recovery was started within ${startLimitMs / 1_000} s of the fault`);
+  throw new RejoinError('NotFound', `no recovery was started within ${startLimitMs / 1_000} s of the fault`);
+}
+
+function faultNamed(name: string): NodeFault {
+  const found = faults.find((fault) => fault.name === name);
+  if (found === undefined) {
+    throw new RejoinError('InvalidInput', `there is no fault '${name}'`);
   }
-  return null;
+  return found;
 }
 
 /** Tells each state as it is entered, until the execution has ended. */
@@ -180,8 +190,8 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
   const { report, recovery, killedAtMs, lostPrimaries } = happened;
   const { answers } = report;
   const endedAtMs = answers.at(-1)?.atMs ?? killedAtMs;
-  const evidence = recovery === null ? null : await readEvidence(world, recovery.name);
-  const visits = recovery === null ? [] : await world.cloud.executions.visits(machine, recovery.name);
+  const evidence = await readEvidence(world, recovery.name);
+  const visits = await world.cloud.executions.visits(machine, recovery.name);
   const promotions = promotionsIn(await agentLogs(world), killedAtMs);
   const registry = new ClusterRegistry(world.cloud.registry);
   const [shards, nodes] = await Promise.all([registry.shards(clusterName), registry.nodes(clusterName)]);
@@ -205,8 +215,20 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
   });
   const timingsMs = timingsOf({ killedAtMs, promotions, answers, lostPrimaries, endedAtMs, visits });
   const restoredAtMs = killedAtMs + (timingsMs.joined ?? 0);
-  const outcome = evidence?.outcome ?? (recovery === null ? 'not started' : 'failed');
-  const expected = faults.find((fault) => fault.name === options.fault)?.expectedOutcome ?? 'recovered';
+  const outcome = evidence?.outcome ?? 'failed';
+  const fault = faultNamed(options.fault);
+  const reason = evidence?.reason ?? `the execution ended as ${recovery.record.status}`;
+  const reasonCheck =
+    fault.expectedReason === undefined
+      ? []
+      : [
+          {
+            name: 'the reason',
+            ok: fault.expectedReason.test(reason),
+            expected: String(fault.expectedReason),
+            got: reason,
+          },
+        ];
   return {
     scenario: machine,
     fault: options.fault,
@@ -217,7 +239,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     timingsMs,
     passes: (evidence?.passes ?? []).map(({ number: _number, ...pass }) => pass),
     rows: { restored: rowsRestored(evidence), owned: aftermath.owned, outsideOwnership: aftermath.outside },
-    checks: [check('outcome', expected, outcome), ...aftermath.checks],
+    checks: [check('outcome', fault.expectedOutcome, outcome), ...reasonCheck, ...happened.extra, ...aftermath.checks],
     load: {
       acknowledged: answers.length,
       failed: report.failed,
