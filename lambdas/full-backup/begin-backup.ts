@@ -24,48 +24,53 @@ interface Ports extends StepPorts {
   readonly databases: Pick<DatabaseEngine, 'dropSlot'>;
 }
 
-const inputSchema = z.strictObject({ cluster: nameSchema });
+/** `asked` is the execution's own input. */
+const inputSchema = z.strictObject({ asked: z.strictObject({ cluster: nameSchema }) });
 
 /**
  * Decides whether a backup is made, removes what abandoned ones left, and registers this one. It has the name of its
  * execution.
  */
 export const makeStep = (ports: Ports) =>
-  defineStep(ports, { name: 'begin-backup', input: inputSchema, effect: 'changes' }, async ({ cluster }, { run }) => {
-    // A cluster that rejoin.yaml does not know has no backups, whatever the registry says.
-    await ports.settings.cluster(cluster);
-    const clusters = new ClusterRegistry(ports.registry);
-    const meta = await clusters.meta(cluster);
-    const shards = await clusters.shards(cluster);
-    const all = await clusters.backups(cluster);
-    const backup = run.execution;
-    const alive = await aliveOf(ports, run, all);
-    const decision = decideBackup({ backup, meta, shards, backups: all, alive });
-    for (const abandoned of decision.abandoned) {
-      await removeAbandoned(ports, clusters, cluster, abandoned);
-    }
-    const keys = new BackupKeys(cluster, backup);
-    const answer = {
-      action: decision.action,
-      reason: decision.reason,
-      backup,
-      bucket: ports.backups.bucket,
-      itemsKey: keys.items,
-    };
-    if (decision.action !== 'back up') {
-      return { ...answer, groups: [] };
-    }
-    await register(clusters, cluster, {
-      id: backup,
-      manifestKey: keys.manifest,
-      state: 'running',
-      shardCount: meta.shardCount,
-      startedAtMs: ports.clock.nowMs(),
-      finishedAtMs: null,
-      damage: null,
-    });
-    return { ...answer, groups: intoGroups(shards.map((shard) => shard.id)) };
-  });
+  defineStep(
+    ports,
+    { name: 'begin-backup', input: inputSchema, effect: 'changes' },
+    async ({ asked: { cluster } }, { run }) => {
+      // A cluster that rejoin.yaml does not know has no backups, whatever the registry says.
+      await ports.settings.cluster(cluster);
+      const clusters = new ClusterRegistry(ports.registry);
+      const meta = await clusters.meta(cluster);
+      const shards = await clusters.shards(cluster);
+      const all = await clusters.backups(cluster);
+      const backup = run.execution;
+      const alive = await aliveOf(ports, run, all);
+      const decision = decideBackup({ backup, meta, shards, backups: all, alive });
+      for (const abandoned of decision.abandoned) {
+        await removeAbandoned(ports, clusters, cluster, abandoned);
+      }
+      const keys = new BackupKeys(cluster, backup);
+      const answer = {
+        action: decision.action,
+        reason: decision.reason,
+        backup,
+        bucket: ports.backups.bucket,
+        itemsKey: keys.items,
+      };
+      if (decision.action !== 'back up') {
+        return { ...answer, groups: [] };
+      }
+      await register(clusters, cluster, {
+        id: backup,
+        manifestKey: keys.manifest,
+        state: 'running',
+        shardCount: meta.shardCount,
+        startedAtMs: ports.clock.nowMs(),
+        finishedAtMs: null,
+        damage: null,
+      });
+      return { ...answer, groups: intoGroups(shards.map((shard) => shard.id)) };
+    },
+  );
 
 /** Backups whose execution has not ended. */
 async function aliveOf(ports: Ports, run: Run, all: readonly BackupItem[]): Promise<ReadonlySet<string>> {

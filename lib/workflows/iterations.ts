@@ -19,7 +19,6 @@ export interface IterationsProps {
 /** A map over a list that is small enough for a state: an error of one iteration ends it under its own name. */
 export function iterations(scope: Construct, props: IterationsProps): InlineMap {
   const map = InlineMap.jsonata(scope, props.name, {
-    stateName: props.name,
     items: ProvideItems.jsonata(props.items),
     maxConcurrency: props.maxConcurrency,
     outputs: '{% null %}',
@@ -35,23 +34,29 @@ export function iterations(scope: Construct, props: IterationsProps): InlineMap 
 /** Ends an iteration, and so its map, with the error that a step gave. */
 export function iterationFailed(scope: Construct, name: string, variable: string): Fail {
   return Fail.jsonata(scope, name, {
-    stateName: name,
     error: `{% $${variable}.Error %}`,
-    cause: `{% $${variable}.Cause %}`,
+    cause: `{% $exists($${variable}.Cause) ? $${variable}.Cause : '' %}`,
   });
 }
 
 /** Begins work that is handed on from call to call; `$turn` counts them. */
 export function beginTurns(scope: Construct, name: string, assign: Readonly<Record<string, unknown>> = {}): Pass {
-  return Pass.jsonata(scope, name, { stateName: name, assign: { turn: 0, ...assign } });
+  return Pass.jsonata(scope, name, { assign: { turn: 0, ...assign } });
 }
 
 /** Ends work that took too many calls. */
 export function outOfTurns(scope: Construct, name: string): Fail {
-  return Fail.jsonata(scope, name, { stateName: name, error: 'States.Timeout', cause: name });
+  return Fail.jsonata(scope, name, { error: 'States.Timeout', cause: name });
 }
 
 /** Ends an iteration well. @param output an expression */
 export function iterationDone(scope: Construct, name: string, output = '{% null %}'): Pass {
-  return Pass.jsonata(scope, name, { stateName: name, outputs: output });
+  return Pass.jsonata(scope, name, { outputs: output });
+}
+
+/** The error in a variable, in words: a step's own message, or what the service says. An expression without its braces. */
+export function failureInWords(variable: string): string {
+  const cause = `$${variable}.Cause`;
+  const said = `($contains(${cause}, '"errorMessage"') ? $parse(${cause}).errorMessage : ${cause})`;
+  return `($exists(${cause}) ? ${said} & ' (' & $${variable}.Error & ')' : $${variable}.Error)`;
 }

@@ -1,20 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { State } from 'aws-cdk-lib/aws-stepfunctions';
-import {
-  Choice,
-  Condition,
-  DistributedMap,
-  Pass,
-  S3JsonItemReader,
-  StateMachineType,
-} from 'aws-cdk-lib/aws-stepfunctions';
+import { DistributedMap, Pass, S3JsonItemReader, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { backupsRead, backupsWrite } from '../../adapters/aws/objects.permissions';
 import { Step } from '../constructs/step';
 import { surroundingsOf } from '../constructs/surroundings';
 import { Workflow } from '../constructs/workflow';
 import { iterationFailed } from './iterations';
+import { choice, is } from './states';
 
 /** Rows are compressed, decompressed and copied: this much memory comes with a whole processor. */
 export const rowMemoryMiB = 1_769;
@@ -51,18 +45,16 @@ export function loadRows(scope: Construct, otherwise: State): DistributedMap {
     input: { ...input, from: 'the item' },
     output: '{% null %}',
     retry: ['ChunkDamaged'],
-    otherwise: Choice.jsonata(place, 'Is the chunk damaged?', { stateName: 'Is the chunk damaged?' })
-      .when(Condition.jsonata("{% $chunkFailure.Error = 'ChunkDamaged' %}"), fromSurvivor)
+    otherwise: choice(place, 'Is the chunk damaged?')
+      .when(is("$chunkFailure.Error = 'ChunkDamaged'"), fromSurvivor)
       .otherwise(failed),
     failureVariable: 'chunkFailure',
   });
   // What a caught error leads to does not see the item any more, unless a variable has it.
   const take = Pass.jsonata(place, 'Take a chunk', {
-    stateName: 'Take a chunk',
     assign: { order: '{% $states.input %}' },
   });
   const map = DistributedMap.jsonata(place, 'Load the backup rows', {
-    stateName: 'Load the backup rows',
     itemReader: itemsAt(place, '{% $work.itemsKey %}'),
     // The executions of a distributed map see no variables of ours.
     itemSelector: {

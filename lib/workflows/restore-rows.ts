@@ -1,12 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
 import type { INextable, Map as InlineMap, State } from 'aws-cdk-lib/aws-stepfunctions';
-import { Choice, Condition, Pass, Wait, WaitTime } from 'aws-cdk-lib/aws-stepfunctions';
+import { Pass } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { backupsRead, backupsWrite } from '../../adapters/aws/objects.permissions';
 import { Step } from '../constructs/step';
 import { beginTurns, iterationDone, iterationFailed, iterations, outOfTurns } from './iterations';
 import type { IterationsProps } from './iterations';
 import { loadRows, rowMemoryMiB } from './load-rows';
+import { choice, is, wait } from './states';
 
 export interface RestoreRowsProps {
   /** Where every error leads; it finds `{Error, Cause}` in `$failure`. */
@@ -38,7 +39,6 @@ export class RestoreRows extends Construct {
     this.otherwise = props.otherwise;
     this.restart = this.restartShards();
     const start = Pass.jsonata(this, 'Prepare the restore', {
-      stateName: 'Prepare the restore',
       assign: {
         attempt: 1,
         reload: '{% $shards %}',
@@ -59,7 +59,7 @@ export class RestoreRows extends Construct {
     const finishTables = this.finishTables();
     const measure = this.measurePass();
     const judge = this.judgeComparison();
-    const loaded = Pass.jsonata(this, 'Rows are loaded', { stateName: 'Rows are loaded' });
+    const loaded = Pass.jsonata(this, 'Rows are loaded', {});
     const sumUp = this.sumUp();
 
     start.next(chooseRows).next(this.openSlots()).next(this.createTables()).next(this.ifChunks(loaded));
@@ -67,23 +67,21 @@ export class RestoreRows extends Construct {
       .next(this.buildIndexes())
       .next(this.replaySegments())
       .next(
-        Choice.jsonata(this, 'Are the passes left out?', { stateName: 'Are the passes left out?' })
-          .when(Condition.jsonata("{% 'passes' in $work.ablated %}"), sumUp)
-          .otherwise(capturePass),
+        choice(this, 'Are the passes left out?').when(is("'passes' in $work.ablated"), sumUp).otherwise(capturePass),
       );
     capturePass
       .next(measure)
       .next(
-        Choice.jsonata(this, 'Is it in sync?', { stateName: 'Is it in sync?' })
-          .when(Condition.jsonata("{% $passDecision = 'another pass' %}"), capturePass)
-          .when(Condition.jsonata('{% $finished %}'), sumUp)
+        choice(this, 'Is it in sync?')
+          .when(is("$passDecision = 'another pass'"), capturePass)
+          .when(is('$finished'), sumUp)
           .otherwise(compareRows),
       );
     compareRows
       .next(judge)
       .next(
-        Choice.jsonata(this, 'Are all rows equal?', { stateName: 'Are all rows equal?' })
-          .when(Condition.jsonata("{% $comparison.action = 'in sync' %}"), finishTables)
+        choice(this, 'Are all rows equal?')
+          .when(is("$comparison.action = 'in sync'"), finishTables)
           .otherwise(repairRows),
       );
     repairRows.next(capturePass);
@@ -162,9 +160,7 @@ export class RestoreRows extends Construct {
   private ifChunks(loaded: Pass) {
     const load = loadRows(this, this.otherwise);
     load.next(loaded);
-    return Choice.jsonata(this, 'Are there rows to load?', { stateName: 'Are there rows to load?' })
-      .when(Condition.jsonata('{% $work.chunks > 0 %}'), load)
-      .otherwise(loaded);
+    return choice(this, 'Are there rows to load?').when(is('$work.chunks > 0'), load).otherwise(loaded);
   }
 
   private buildIndexes() {
@@ -186,21 +182,15 @@ export class RestoreRows extends Construct {
       otherwise: failed,
       failureVariable: 'shardFailure',
     });
-    const wait = Wait.jsonata(this, 'Wait for the builds', {
-      stateName: 'Wait for the builds',
-      time: WaitTime.duration(Duration.seconds(15)),
-    });
-    wait.next(build);
+    const later = wait(this, 'Wait for the builds', Duration.seconds(15));
+    later.next(build);
     const story = beginTurns(this, 'Begin the builds of a shard')
       .next(build)
       .next(
-        Choice.jsonata(this, 'Are they built?', { stateName: 'Are they built?' })
-          .when(Condition.jsonata('{% $built %}'), iterationDone(this, 'Keys and indexes are built'))
-          .when(
-            Condition.jsonata(`{% $turn >= ${maxBuildTurns} %}`),
-            outOfTurns(this, 'Building took more than 4 hours'),
-          )
-          .otherwise(wait),
+        choice(this, 'Are they built?')
+          .when(is('$built'), iterationDone(this, 'Keys and indexes are built'))
+          .when(is(`$turn >= ${maxBuildTurns}`), outOfTurns(this, 'Building took more than 4 hours'))
+          .otherwise(later),
       );
     return this.eachOf({ name: 'Build keys and indexes', items: '{% $work.shards %}', maxConcurrency: 4, story });
   }
@@ -228,9 +218,9 @@ export class RestoreRows extends Construct {
     const story = beginTurns(this, 'Begin the replay of a shard')
       .next(replay)
       .next(
-        Choice.jsonata(this, 'Are all segments replayed?', { stateName: 'Are all segments replayed?' })
-          .when(Condition.jsonata('{% $replayed %}'), iterationDone(this, 'Segments are replayed'))
-          .when(Condition.jsonata(`{% $turn >= ${maxTurns} %}`), outOfTurns(this, 'Replaying took more than 4 hours'))
+        choice(this, 'Are all segments replayed?')
+          .when(is('$replayed'), iterationDone(this, 'Segments are replayed'))
+          .when(is(`$turn >= ${maxTurns}`), outOfTurns(this, 'Replaying took more than 4 hours'))
           .otherwise(replay),
       );
     return this.eachOf({ name: 'Replay the stored segments', items: '{% $work.shards %}', maxConcurrency: 16, story });
@@ -308,12 +298,9 @@ export class RestoreRows extends Construct {
     const story = beginTurns(this, 'Begin the comparison of a shard', { soFar: '{% null %}' })
       .next(compare)
       .next(
-        Choice.jsonata(this, 'Are all ranges compared?', { stateName: 'Are all ranges compared?' })
-          .when(
-            Condition.jsonata('{% $soFar.next = null %}'),
-            iterationDone(this, 'A shard is compared', '{% $soFar %}'),
-          )
-          .when(Condition.jsonata(`{% $turn >= ${maxTurns} %}`), outOfTurns(this, 'Comparing took more than 4 hours'))
+        choice(this, 'Are all ranges compared?')
+          .when(is('$soFar.next = null'), iterationDone(this, 'A shard is compared', '{% $soFar %}'))
+          .when(is(`$turn >= ${maxTurns}`), outOfTurns(this, 'Comparing took more than 4 hours'))
           .otherwise(compare),
       );
     return this.eachOf({
@@ -364,12 +351,9 @@ export class RestoreRows extends Construct {
     const story = beginTurns(this, 'Begin the repair of a shard', { repair: { next: 0, repaired: 0 } })
       .next(repair)
       .next(
-        Choice.jsonata(this, 'Are all rows repaired?', { stateName: 'Are all rows repaired?' })
-          .when(
-            Condition.jsonata('{% $repair.next = null %}'),
-            iterationDone(this, 'A shard is repaired', '{% $repair %}'),
-          )
-          .when(Condition.jsonata(`{% $turn >= ${maxTurns} %}`), outOfTurns(this, 'Repairing took more than 4 hours'))
+        choice(this, 'Are all rows repaired?')
+          .when(is('$repair.next = null'), iterationDone(this, 'A shard is repaired', '{% $repair %}'))
+          .when(is(`$turn >= ${maxTurns}`), outOfTurns(this, 'Repairing took more than 4 hours'))
           .otherwise(repair),
       );
     return this.eachOf({
