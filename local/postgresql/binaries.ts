@@ -49,10 +49,13 @@ const thisPlatform: Platform = {
  * install scripts, a user that is not root, and a copy that this user can read where it can't read the checkout.
  * Repeating it, also at the same time in several processes, changes nothing.
  *
+ * `installedAt`: the npm package's directory, where it is not the one of this checkout.
+ *
  * @throws NotFound when this platform, Node.js or the checkout has none; its message says how to mend it
  */
-export async function findBinaries(platform: Platform = thisPlatform): Promise<PostgresBinaries> {
-  const packageDirectory = await findPackage(packageName(platform));
+export async function findBinaries(platform: Platform = thisPlatform, installedAt?: string): Promise<PostgresBinaries> {
+  const name = packageName(platform);
+  const packageDirectory = installedAt ?? (await findPackage(name));
   await makeLinks(packageDirectory);
   const directory = join(packageDirectory, 'native');
   const { version } = z

@@ -1,0 +1,249 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MachineObservation } from '../../../core/ports/machines';
+import { LocalHostCommands } from '../../../local/machines/local-host-commands';
+import { LocalMachines } from '../../../local/machines/local-machines';
+import { LocalProber } from '../../../local/machines/local-prober';
+import type { MachineFacts } from '../../../local/machines/templates';
+import { RealClock } from '../../../local/real-clock';
+import { eventually } from '../../contract/gaps';
+import { clientOf, openTestRoom, type TestRoom } from '../../support/machine-room';
+
+/** Answers on its port with its node's name; says who it is in its log. */
+const agentScript = `
+  const [address, port, node] = process.argv.slice(1);
+  require('net').createServer((socket) => socket.end(node)).listen(Number(port), address, () => console.log('agent of', node));
+`;
+
+let shared: TestRoom;
+let machines: LocalMachines;
+let prober: LocalProber;
+let launches = 0;
+
+beforeAll(async () => {
+  shared = await openTestRoom({
+    agentPort: 7400,
+    agent: (facts) => ({
+      argv: [process.execPath, '-e', agentScript, facts.address, String(facts.privateAgentPort), facts.nodeId],
+      environment: {},
+    }),
+    roles: [{ username: 'app', password: 'secret', kind: 'application' }],
+  });
+  machines = new LocalMachines(shared.room, { bootMs: 10, stopMs: 10, healthReportMs: 150 });
+  prober = new LocalProber(shared.room, new RealClock());
+});
+
+afterAll(async () => {
+  await shared.close();
+});
+
+const launch = async (
+  volumeSnapshot: string | null = null,
+): Promise<{ readonly machineId: string; readonly facts: MachineFacts }> => {
+  launches += 1;
+  const { machineId } = await machines.launchReady({
+    cluster: 'orders',
+    nodeId: `orders-${launches}`,
+    site: 'a',
+    clientToken: `launch-${launches}`,
+    launchTemplate: null,
+    volumeSnapshot,
+  });
+  return { machineId, facts: shared.room.machine(machineId).facts };
+};
+
+const observed = (
+  machineId: string,
+  wanted: (seen: MachineObservation) => boolean,
+): Promise<MachineObservation | null> =>
+  eventually(
+    () => machines.observe(machineId),
+    (seen) => seen !== null && wanted(seen),
+  );
+
+const probe = (facts: MachineFacts, port: number): Promise<string> =>
+  prober.probe({ fromSite: 'b', host: facts.address, port, timeoutMs: 200 });
+
+test('runs a server with the cluster’s roles and databases, and an agent beside it', async () => {
+  const { facts } = await launch();
+  const client = await clientOf(shared.template, facts);
+  const roles = await client.query(`SELECT rolsuper FROM pg_roles WHERE rolname = 'app'`);
+  await client.end();
+  expect(roles.rows).toEqual([{ rolsuper: false }]);
+  expect(await probe(facts, 5432)).toBe('open');
+  await eventually(
+    () => probe(facts, 7400),
+    (answer) => answer === 'open',
+  );
+  await eventually(
+    async () => readFileSync(join(facts.directory, 'agent.log'), 'utf8'),
+    (log) => log.includes(`agent of ${facts.nodeId}`),
+  );
+});
+
+test('a machine that was killed refuses connections, stays running in the API, and fails its checks after a while', async () => {
+  const { machineId, facts } = await launch();
+  await observed(machineId, (seen) => seen.healthy === true);
+  const client = await clientOf(shared.template, facts);
+  await shared.room.machine(machineId).kill({ deleteData: true });
+  await expect(client.query('SELECT 1')).rejects.toThrow();
+  expect(await probe(facts, 5432)).toBe('refused');
+  expect(await probe(facts, 7400)).toBe('refused');
+  expect(await machines.observe(machineId)).toMatchObject({ state: 'running', healthy: true });
+  expect(existsSync(join(facts.directory, 'data'))).toBe(false);
+  await observed(machineId, (seen) => seen.state === 'running' && seen.healthy === false);
+});
+
+test('a stopped machine answers nobody, and comes back with its data', async () => {
+  const { machineId, facts } = await launch();
+  const before = await clientOf(shared.template, facts);
+  await before.query('CREATE TABLE kept AS SELECT 7 AS id');
+  await before.query('CHECKPOINT');
+  await machines.stop(machineId);
+  await observed(machineId, (seen) => seen.state === 'stopped');
+  expect(await probe(facts, 5432)).toBe('timed out');
+  await machines.switchOn(machineId);
+  await observed(machineId, (seen) => seen.state === 'running');
+  await machines.settled(machineId);
+  const after = await clientOf(shared.template, facts);
+  await expect(after.query('SELECT id FROM kept')).resolves.toMatchObject({ rows: [{ id: 7 }] });
+  await after.end();
+});
+
+test('a killed agent leaves the server alone', async () => {
+  const { machineId, facts } = await launch();
+  await eventually(
+    () => probe(facts, 7400),
+    (answer) => answer === 'open',
+  );
+  await shared.room.machine(machineId).killAgent();
+  await eventually(
+    () => probe(facts, 7400),
+    (answer) => answer === 'refused',
+  );
+  expect(await probe(facts, 5432)).toBe('open');
+});
+
+test('a paused machine accepts connections and says nothing; resumed, it goes on where it was', async () => {
+  const { machineId, facts } = await launch();
+  const client = await clientOf(shared.template, facts);
+  await observed(machineId, (seen) => seen.healthy === true);
+  shared.room.machine(machineId).pause();
+  let answered = false;
+  const answer = client.query('SELECT 1').finally(() => {
+    answered = true;
+  });
+  expect(await probe(facts, 5432)).toBe('open');
+  await observed(machineId, (seen) => seen.healthy === false);
+  expect(answered).toBe(false);
+  shared.room.machine(machineId).resume();
+  await expect(answer).resolves.toMatchObject({ rowCount: 1 });
+  await observed(machineId, (seen) => seen.healthy === true);
+  await client.end();
+});
+
+test('a partition keeps replication connections of the server itself from getting through', async () => {
+  const [primary, follower] = [await launch(), await launch()];
+  const [on, at] = [await clientOf(shared.template, primary.facts), await clientOf(shared.template, follower.facts)];
+  for (const client of [on, at]) {
+    await client.query('CREATE TABLE t (id int PRIMARY KEY)');
+  }
+  await on.query('CREATE PUBLICATION p FOR TABLE t');
+  const { administrator } = shared.template;
+  await at.query(
+    `CREATE SUBSCRIPTION s CONNECTION 'host=${primary.facts.address} port=5432 dbname=orders user=${administrator.username} password=${administrator.password}' PUBLICATION p`,
+  );
+  const rows = async (): Promise<number> =>
+    Number((await at.query<{ n: string }>('SELECT count(*) AS n FROM t')).rows[0]?.n);
+  await on.query('INSERT INTO t VALUES (1)');
+  await eventually(rows, (count) => count === 1);
+
+  // The follower alone is cut off from the primary; the client of this test is not.
+  await shared.room.relay.setFlow(follower.machineId, primary.machineId, { state: 'partitioned' });
+  await shared.room.relay.setFlow(primary.machineId, follower.machineId, { state: 'partitioned' });
+  await on.query('INSERT INTO t VALUES (2)');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await rows()).toBe(1);
+  await shared.room.relay.setFlow(follower.machineId, primary.machineId, null);
+  await shared.room.relay.setFlow(primary.machineId, follower.machineId, null);
+  await eventually(rows, (count) => count === 2);
+  await at.query('DROP SUBSCRIPTION s');
+  await Promise.all([on.end(), at.end()]);
+});
+
+test('a snapshot under load holds whole transactions, and a machine made from it starts', async () => {
+  const { machineId, facts } = await launch();
+  const client = await clientOf(shared.template, facts);
+  await client.query('CREATE TABLE one (id int); CREATE TABLE two (id int)');
+  const load = new AbortController();
+  const writing = (async () => {
+    for (let id = 0; !load.signal.aborted; id += 1) {
+      await client.query(`BEGIN; INSERT INTO one VALUES (${id}); INSERT INTO two VALUES (${id}); COMMIT`);
+    }
+  })();
+  const { snapshotId, nodeId } = await machines.snapshot(machineId);
+  load.abort();
+  await writing;
+  await client.end();
+  expect(nodeId).toBe(facts.nodeId);
+
+  const restored = await launch(snapshotId);
+  const copy = await clientOf(shared.template, restored.facts);
+  const counts = await copy.query<{ one: number; two: number }>(
+    'SELECT (SELECT count(*) FROM one)::int AS one, (SELECT count(*) FROM two)::int AS two',
+  );
+  await copy.end();
+  expect(counts.rows[0]?.one).toBeGreaterThan(0);
+  expect(counts.rows[0]?.one).toBe(counts.rows[0]?.two);
+});
+
+test('a host command restores the volume while the database is stopped, and only then', async () => {
+  const { machineId, facts } = await launch();
+  const commands = new LocalHostCommands(shared.room, machines);
+  const run = async (
+    command: 'stop-database' | 'start-database' | 'restore-volume',
+    parameters = {},
+  ): Promise<string> => {
+    const { commandId } = await commands.send({ machineId, command, parameters });
+    const result = await eventually(
+      () => commands.result(commandId, machineId),
+      ({ state }) => state !== 'running',
+    );
+    return `${result.state}: ${result.output}`;
+  };
+  const client = await clientOf(shared.template, facts);
+  await client.query('CREATE TABLE before_snapshot (id int)');
+  const { snapshotId } = await machines.snapshot(machineId);
+  await client.query('CREATE TABLE after_snapshot (id int)');
+  expect(await run('restore-volume', { snapshotId })).toContain('failed: the database');
+  expect(await run('stop-database')).toContain('succeeded');
+  expect(await probe(facts, 5432)).toBe('refused');
+  expect(await run('restore-volume', { snapshotId: 'snap-none' })).toContain(
+    `failed: there is no snapshot 'snap-none'`,
+  );
+  expect(await run('restore-volume', { snapshotId })).toContain('succeeded');
+  expect(await run('start-database')).toContain('succeeded');
+  const again = await clientOf(shared.template, facts);
+  const tables = await again.query(`SELECT relname FROM pg_class WHERE relname LIKE '%_snapshot'`);
+  await again.end();
+  expect(tables.rows).toEqual([{ relname: 'before_snapshot' }]);
+});
+
+test('a server that does not come up leaves a machine that is not healthy, and says why', async () => {
+  const broken = await openTestRoom({ settings: { shared_buffers: 'many' } });
+  const others = new LocalMachines(broken.room, { bootMs: 0, healthReportMs: 10 });
+  const { machineId } = await others.launch({
+    cluster: 'orders',
+    nodeId: 'orders-1',
+    site: 'a',
+    clientToken: 'broken',
+    launchTemplate: null,
+    volumeSnapshot: null,
+  });
+  await expect(others.settled(machineId)).rejects.toThrow('shared_buffers');
+  await eventually(
+    () => others.observe(machineId),
+    (seen) => seen?.state === 'running' && seen.healthy === false,
+  );
+  await broken.close();
+});
