@@ -109,7 +109,7 @@ export class Step extends Construct {
           execution: '{% $states.context.Execution.Name %}',
           state: '{% $states.context.State.Name %}',
         },
-        input: props.input,
+        input: withEmptyTextAsExpression(props.input),
       }),
       outputs: props.output ?? '{% $states.result.Payload %}',
       ...(props.assign === undefined ? {} : { assign: { ...props.assign } }),
@@ -136,4 +136,17 @@ export class Step extends Construct {
 function functionTimeout(stateTimeout: Duration): Duration {
   const seconds = stateTimeout.toSeconds();
   return Duration.seconds(seconds - Math.min(15, Math.max(1, Math.ceil(seconds / 20))));
+}
+
+/** Step Functions takes an empty text, but the published schema of its language does not. */
+function withEmptyTextAsExpression(value: unknown): unknown {
+  if (value === '') {
+    return "{% '' %}";
+  }
+  if (Array.isArray(value)) {
+    return value.map(withEmptyTextAsExpression);
+  }
+  return typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withEmptyTextAsExpression(inner)]))
+    : value;
 }

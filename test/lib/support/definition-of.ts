@@ -7,6 +7,7 @@ export interface StateInTemplate {
   readonly Arguments?: Readonly<Record<string, unknown>>;
   readonly Retry?: readonly { readonly ErrorEquals: readonly string[]; readonly MaxAttempts?: number }[];
   readonly Catch?: readonly { readonly ErrorEquals: readonly string[]; readonly Next: string }[];
+  readonly MaxConcurrency?: number | string;
   readonly ItemProcessor?: DefinitionInTemplate;
   readonly Branches?: readonly DefinitionInTemplate[];
 }

@@ -1,0 +1,154 @@
+import { loadSettings } from '../../lib/config/load';
+import { exampleApp, exampleFile, resourcesOf, templatesOf } from './support/example-app';
+
+const templates = templatesOf(exampleApp());
+
+describe.each(resourcesOf(templates, 'AWS::S3::Bucket'))('bucket %s', (path, bucket) => {
+  test('is closed, versioned, encrypted, and kept', () => {
+    expect(bucket.Properties).toMatchObject({
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      VersioningConfiguration: { Status: 'Enabled' },
+      LifecycleConfiguration: { Rules: expect.any(Array) as unknown },
+    });
+    const algorithm = path.includes('AccessLogs') ? 'AES256' : 'aws:kms';
+    expect(JSON.stringify(bucket.Properties['BucketEncryption'])).toContain(algorithm);
+    expect(bucket.DeletionPolicy).toBe('Retain');
+  });
+
+  test('is reached by TLS only', () => {
+    const id = path.split('/')[1];
+    const policies = resourcesOf(templates, 'AWS::S3::BucketPolicy')
+      .map(([, { Properties }]) => Properties)
+      .filter(({ Bucket: of }) => (of as { Ref: string }).Ref === id);
+    expect(JSON.stringify(policies)).toContain('"aws:SecureTransport":"false"');
+  });
+});
+
+test('the registry can be restored to any second, is encrypted, protected, and forgets on time', () => {
+  expect(resourcesOf(templates, 'AWS::DynamoDB::Table').map(([, table]) => table)).toEqual([
+    expect.objectContaining({
+      DeletionPolicy: 'Retain',
+      Properties: expect.objectContaining({
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        DeletionProtectionEnabled: true,
+        SSESpecification: expect.objectContaining({ SSEEnabled: true, SSEType: 'KMS' }) as unknown,
+        TimeToLiveSpecification: { AttributeName: 'expiresAtSeconds', Enabled: true },
+        KeySchema: [
+          { AttributeName: 'pk', KeyType: 'HASH' },
+          { AttributeName: 'sk', KeyType: 'RANGE' },
+        ],
+      }) as unknown,
+    }),
+  ]);
+});
+
+test.each(resourcesOf(templates, 'AWS::SNS::Topic'))('topic %s is encrypted', (_path, { Properties }) => {
+  expect(Properties['KmsMasterKeyId']).toBeDefined();
+});
+
+test.each(resourcesOf(templates, 'AWS::Logs::LogGroup'))(
+  'log group %s ends and is encrypted',
+  (_path, { Properties }) => {
+    expect(Properties['RetentionInDays']).toBe(90);
+    expect(Properties['KmsKeyId']).toBeDefined();
+  },
+);
+
+test.each(resourcesOf(templates, 'AWS::Lambda::Function'))(
+  'function %s has its limits, log and source',
+  (_path, { Properties, Metadata }) => {
+    expect(Properties).toMatchObject({
+      Runtime: 'nodejs22.x',
+      Architectures: ['x86_64'],
+      LoggingConfig: { LogGroup: { Ref: expect.any(String) as unknown } },
+    });
+    expect(Properties['Timeout']).toBeGreaterThan(0);
+    expect(Properties['MemorySize']).toBeGreaterThanOrEqual(128);
+    expect(Metadata?.['rejoin:entry']).toMatch(/^lambdas\/[a-z-]+\/[a-z-]+\.ts$/);
+  },
+);
+
+test('no two functions share a log group', () => {
+  const groups = resourcesOf(templates, 'AWS::Lambda::Function').map(([path, { Properties }]) =>
+    JSON.stringify([path.split('/')[0], Properties['LoggingConfig']]),
+  );
+  expect(new Set(groups).size).toBe(groups.length);
+});
+
+test.each(resourcesOf(templates, 'AWS::StepFunctions::StateMachine'))(
+  'state machine %s logs everything, is traced, and is encrypted with our key',
+  (_path, { Properties }) => {
+    expect(Properties).toMatchObject({
+      StateMachineName: expect.stringMatching(/^rejoin-[a-z-]+$/) as unknown,
+      LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: true },
+      TracingConfiguration: { Enabled: true },
+      EncryptionConfiguration: { Type: 'CUSTOMER_MANAGED_KMS_KEY' },
+    });
+  },
+);
+
+test.each(resourcesOf(templates, 'AWS::StepFunctions::StateMachine'))(
+  'people are told of each bad end of %s',
+  (path) => {
+    const [stack, id] = path.split('/');
+    const metrics = resourcesOf(templates, 'AWS::CloudWatch::Alarm')
+      .filter(
+        ([alarm, { Properties }]) =>
+          alarm.startsWith(`${stack ?? ''}/`) && JSON.stringify(Properties).includes(`"${id ?? ''}"`),
+      )
+      .filter(([, { Properties }]) => JSON.stringify(Properties['AlarmActions'] ?? []).includes('Topic'))
+      .map(([, { Properties }]) => Properties['MetricName']);
+    expect(metrics).toEqual(
+      expect.arrayContaining(['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted', 'ExecutionThrottled']),
+    );
+  },
+);
+
+test('a cluster is one parameter that the steps can read', () => {
+  const parameters = resourcesOf(templates, 'AWS::SSM::Parameter');
+  expect(parameters.map(([, { Properties }]) => Properties['Name'])).toEqual([
+    '/rejoin/clusters/orders',
+    '/rejoin/clusters/invoices',
+  ]);
+});
+
+test('a cluster without a quarantine group of its own gets one that lets nothing through', () => {
+  const groups = resourcesOf(templates, 'AWS::EC2::SecurityGroup').filter(([path]) => path.includes('Quarantine'));
+  expect(groups).toHaveLength(2);
+  for (const [, { Properties }] of groups) {
+    expect(Properties['SecurityGroupIngress']).toBeUndefined();
+    expect(Properties['SecurityGroupEgress']).toEqual([expect.objectContaining({ CidrIp: '255.255.255.255/32' })]);
+  }
+});
+
+test('what may be destroyed is destroyed, and only where rejoin.yaml says so', () => {
+  const destroyed = templatesOf(exampleApp({ removal: 'destroy' }));
+  const kept = ['AWS::S3::Bucket', 'AWS::DynamoDB::Table', 'AWS::KMS::Key'];
+  for (const type of kept) {
+    expect(resourcesOf(destroyed, type).map(([, { DeletionPolicy }]) => DeletionPolicy)).not.toContain('Retain');
+    expect(resourcesOf(templates, type).map(([, { DeletionPolicy }]) => DeletionPolicy)).not.toContain('Delete');
+  }
+});
+
+test('objects are locked where rejoin.yaml says so', () => {
+  const locked = resourcesOf(templatesOf(exampleApp({ objectLockDays: 30 })), 'AWS::S3::Bucket').filter(
+    ([, { Properties }]) => Properties['ObjectLockEnabled'] === true,
+  );
+  expect(locked).toHaveLength(2);
+  expect(JSON.stringify(locked)).toContain('"DefaultRetention":{"Days":30,"Mode":"GOVERNANCE"}');
+});
+
+test('a workflow that is switched off leaves no stack', () => {
+  const { workflows } = loadSettings(exampleFile).settings;
+  const names = (changes: Partial<typeof workflows>): string[] => [
+    ...templatesOf(exampleApp({ workflows: { ...workflows, ...changes } })).keys(),
+  ];
+  expect(names({})).toEqual(['RejoinFoundation', 'RejoinBackup', 'RejoinNodeRecovery']);
+  expect(names({ backup: false })).toEqual(['RejoinFoundation', 'RejoinNodeRecovery']);
+  expect(names({ backup: false, 'node-recovery': false })).toEqual(['RejoinFoundation']);
+});
