@@ -153,6 +153,7 @@ test('a builder that was killed is replaced by whoever asks for progress', async
   );
   await release();
   await built('keys');
+  await expect(progress('keys')).resolves.toMatchObject({ built: 6, running: [], failed: [] });
 });
 
 test('unique constraints wait for the passes: rows may break them before, and finishing builds them', async () => {
