@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RejoinError } from '../../core/errors';
-import type { JsonObject } from '../../core/json';
+import type { Json, JsonObject } from '../../core/json';
 import type { Change, Condition, ItemKey, Registry, RegistryItem } from '../../core/ports/registry';
 
 /** The registry of a simulated world: exact conditions, in memory. Passes test/contract/registry.ts. */
@@ -60,5 +60,10 @@ function holds(value: JsonObject | undefined, when: Condition): boolean {
 }
 
 function equals(value: JsonObject, expected: JsonObject): boolean {
-  return Object.entries(expected).every(([name, wanted]) => isDeepStrictEqual(value[name], wanted));
+  return Object.entries(expected).every(([name, wanted]) => isDeepStrictEqual(plain(value[name]), plain(wanted)));
+}
+
+/** A clone comes from outside the test's own realm, where arrays have another prototype. */
+function plain(value: Json | undefined): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
