@@ -9,6 +9,7 @@ import { anyMember } from '../../relay/flow';
 import type { RehearsalReport } from '../report';
 import type { Fault } from '../scenario';
 import { ask, type CheckedServer } from './content';
+import { callStarter, executionsSince, nextExecution, taskStates } from '../deployed';
 import { clusterName, type World } from './world';
 
 export interface FaultContext {
@@ -42,7 +43,7 @@ async function kill({ world, victim, say }: FaultContext): Promise<void> {
 }
 
 async function startByHand({ world, victim }: FaultContext): Promise<void> {
-  await world.cloud.callStarter({
+  await callStarter(world.cloud, {
     trigger: 'manual',
     machine: 'node-recovery',
     cluster: clusterName,
@@ -140,7 +141,7 @@ const stepKilled: NodeFault = {
       { at: 'effect', number: 1, moment: 'after' },
       { at: 'return' },
     ] as const;
-    const states = context.world.cloud.taskStates('node-recovery');
+    const states = taskStates(context.world.cloud, 'node-recovery');
     states.forEach((state, index) => {
       context.world.cloud.functions.killOrders.killNext(
         { state },
@@ -158,7 +159,7 @@ const twoAlarms: NodeFault = {
   expectedOutcome: 'recovered',
   whole: true,
   begin: async (context) => {
-    context.world.cloud.bus.repeatNext(20);
+    context.world.cloud.events.repeatNext(20);
     await kill(context);
   },
   during: async (context) => {
@@ -166,7 +167,7 @@ const twoAlarms: NodeFault = {
   },
   after: async ({ world, check }) => {
     const { executions } = world.cloud;
-    const names = await world.cloud.executionNames('node-recovery');
+    const names = executionsSince(world.cloud, 'node-recovery', 0).map((execution) => execution.name);
     const records = await Promise.all(names.map((name) => executions.visits('node-recovery', name)));
     const launched = records.filter((visits) =>
       visits.some((visit) => visit.state === 'Launch the replacement'),
@@ -191,19 +192,11 @@ const again: NodeFault = {
       (node) => node.state === 'serving' && !world.nodes.some((first) => first.id === node.id),
     );
     say(`kills ${replacement?.id ?? 'nobody'}`);
-    const before = await world.cloud.executionNames('node-recovery');
+    const killedAtMs = Date.now();
     await world.room.machine(replacement?.machineId ?? '').kill({ deleteData: true });
-    let reason = '';
-    await untilTrue('the second recovery has ended', async () => {
-      const name = (await world.cloud.executionNames('node-recovery')).find((candidate) => !before.includes(candidate));
-      const result = name === undefined ? null : world.cloud.executions.find('node-recovery', name);
-      if (result === null || result.status === 'RUNNING') {
-        return false;
-      }
-      const { error, cause } = await result.finished;
-      reason = `${error ?? ''}: ${cause ?? ''}`;
-      return true;
-    });
+    const second = await nextExecution(world.cloud, 'node-recovery', killedAtMs);
+    const { error, cause } = await second.finished;
+    const reason = `${error ?? ''}: ${cause ?? ''}`;
     check({
       name: 'the second recovery is refused',
       ok: /was replaced \d+ min ago/.test(reason),
@@ -220,21 +213,18 @@ const corruptChunk: NodeFault = {
   whole: true,
   begin: async (context) => {
     const { world, victim, say } = context;
+    const backups = world.cloud.bucket('REJOIN_BACKUPS_BUCKET');
     const mine = (await new ClusterRegistry(world.cloud.registry).shards(clusterName)).filter(
       (shard) => shard.primary === victim.id,
     );
     const [backup] = await new ClusterRegistry(world.cloud.registry).backups(clusterName);
-    const manifest = manifestSchema.parse(
-      JSON.parse((await world.cloud.backups.read(backup?.manifestKey ?? '')).toString()),
-    );
+    const manifest = manifestSchema.parse(JSON.parse((await backups.read(backup?.manifestKey ?? '')).toString()));
     const part = manifest.shards.find((shard) => shard.shard === mine[0]?.id);
-    const chunks = chunkSchema
-      .array()
-      .parse(JSON.parse((await world.cloud.backups.read(part?.chunksKey ?? '')).toString()));
+    const chunks = chunkSchema.array().parse(JSON.parse((await backups.read(part?.chunksKey ?? '')).toString()));
     const key = chunks.find((chunk) => chunk.rows > 0)?.key ?? '';
-    const body = Buffer.from(await world.cloud.backups.read(key));
+    const body = Buffer.from(await backups.read(key));
     body.writeUInt8(body.readUInt8(body.length >> 1) ^ 0xff, body.length >> 1);
-    await world.cloud.backups.write(key, body);
+    await backups.write(key, body);
     say(`damages ${key}`);
     await kill(context);
   },

@@ -6,11 +6,12 @@ import { shardNumber } from '../../../core/cluster/names';
 import { evidenceSchema, evidenceKey, type Check, type Evidence } from '../../../core/evidence/evidence';
 import { RejoinError } from '../../../core/errors';
 import type { JsonObject } from '../../../core/json';
-import type { ExecutionRecord } from '../../../core/ports/surroundings';
 import { blackoutMs, latencyBetween } from '../../load/figures';
 import { LoadProcess, type LoadReport } from '../../load/load-process';
 import type { RehearsalReport } from '../report';
 import { phases } from '../report';
+import type { Execution, ExecutionResult } from '../../states/execution';
+import { fireSchedule, nextExecution } from '../deployed';
 import type { RehearsalOptions } from '../scenario';
 import { check, checkAftermath } from './checks';
 import type { CheckedServer } from './content';
@@ -22,7 +23,6 @@ import { clusterName, startWorld, zoneName, type World } from './world';
 const machine = 'node-recovery';
 const warmUpMs = 6_000;
 const coolDownMs = 4_000;
-const startLimitMs = 60_000;
 const recoveryLimitMs = 15 * 60_000;
 
 /** One rehearsal of node recovery, from empty servers to the checked aftermath. */
@@ -55,12 +55,12 @@ async function rehearse(
   say: (line: string) => void,
 ): Promise<RehearsalReport> {
   say('takes a full backup');
-  await finished(world, 'full-backup', await world.cloud.startScheduled('full-backup', clusterName), say);
+  await finished(world, await fireSchedule(world.cloud, 'full-backup', clusterName), say);
   say(`starts a load of ${options.requestsPerSecond} requests a second`);
   const load = await startLoad(world, options);
   try {
     await delay(warmUpMs);
-    await finished(world, 'change-backup', await world.cloud.startScheduled('change-backup', clusterName), say);
+    await finished(world, await fireSchedule(world.cloud, 'change-backup', clusterName), say);
     await delay(warmUpMs);
     const victim = world.nodes[options.seed % world.nodes.length] ?? world.nodes[0];
     if (victim === undefined) {
@@ -79,16 +79,11 @@ async function rehearse(
       },
     };
     const killedAtMs = Date.now();
-    await fault?.begin(context);
-    const recovery = await awaitRecovery(
-      world,
-      fault?.expectsExecution ?? true,
-      fault?.during?.bind(null, context),
-      say,
-    );
+    await fault.begin(context);
+    const recovery = await awaitRecovery(world, killedAtMs, fault.during?.bind(null, context), say);
+    await fault.after?.(context);
     await delay(coolDownMs);
     const report = await load.stop();
-    await fault?.after?.(context);
     const lostPrimaries = before.filter((shard) => shard.primary === victim.id).map((shard) => shardNumber(shard.id));
     return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries, extra });
   } finally {
@@ -96,14 +91,9 @@ async function rehearse(
   }
 }
 
-interface Recovery {
-  readonly name: string;
-  readonly record: ExecutionRecord;
-}
-
 interface Happened {
   readonly report: LoadReport;
-  readonly recovery: Recovery;
+  readonly recovery: Execution;
   readonly killedAtMs: number;
   readonly lostPrimaries: readonly number[];
   readonly extra: readonly Check[];
@@ -111,8 +101,8 @@ interface Happened {
 
 async function startLoad(world: World, options: RehearsalOptions): Promise<LoadProcess> {
   return LoadProcess.start({
-    controlUrl: world.cloud.control.url,
-    controlToken: world.cloud.control.token,
+    controlUrl: world.control.url,
+    controlToken: world.control.token,
     dnsServer: { host: world.dnsServer.host, port: world.dnsServer.port },
     zone: zoneName,
     cluster: clusterName,
@@ -129,27 +119,23 @@ async function startLoad(world: World, options: RehearsalOptions): Promise<LoadP
 }
 
 /** Waits until an execution has ended and ended well. @throws ApiRefused with its reason */
-async function finished(world: World, name: string, execution: string, say: (line: string) => void): Promise<void> {
-  const record = await watch(world, name, execution, say);
-  if (record.status !== 'succeeded') {
-    throw new RejoinError('ApiRefused', `${name} ended as ${record.status}: ${JSON.stringify(record.output)}`);
+async function finished(world: World, execution: Execution, say: (line: string) => void): Promise<void> {
+  const { status, error, cause } = await watch(world, execution, say);
+  if (status !== 'SUCCEEDED') {
+    throw new RejoinError('ApiRefused', `${execution.name} ended as ${status}: ${error ?? ''} ${cause ?? ''}`);
   }
 }
 
 /** Waits for the recovery that somebody else starts, and until it has ended. */
 async function awaitRecovery(
   world: World,
+  sinceMs: number,
   during: ((execution: string) => Promise<void>) | undefined,
   say: (line: string) => void,
-): Promise<Recovery> {
-  for (const limitMs = Date.now() + startLimitMs; Date.now() < limitMs; await delay(100)) {
-    const [name] = await world.cloud.executionNames(machine);
-    if (name !== undefined) {
-      const [record] = await Promise.all([watch(world, machine, name, say), during?.(name)]);
-      return { name, record };
-    }
-  }
-  throw new RejoinError('NotFound', `no recovery was started within ${startLimitMs / 1_000} s of the fault`);
+): Promise<Execution> {
+  const execution = await nextExecution(world.cloud, machine, sinceMs);
+  await Promise.all([watch(world, execution, say), during?.(execution.name)]);
+  return execution;
 }
 
 function faultNamed(name: string): NodeFault {
@@ -161,34 +147,36 @@ function faultNamed(name: string): NodeFault {
 }
 
 /** Tells each state as it is entered, until the execution has ended. */
-async function watch(
-  world: World,
-  name: string,
-  execution: string,
-  say: (line: string) => void,
-): Promise<ExecutionRecord> {
-  const { executions } = world.cloud;
-  const limitMs = Date.now() + recoveryLimitMs;
+async function watch(world: World, execution: Execution, say: (line: string) => void): Promise<ExecutionResult> {
   const told = new Set<string>();
-  while (Date.now() < limitMs) {
-    for (const visit of await executions.visits(name, execution)) {
+  const tellNew = async (): Promise<void> => {
+    const workflow = execution.stateMachineArn.split(':rejoin-').at(-1) ?? '';
+    for (const visit of await world.cloud.executions.visits(workflow, execution.name)) {
       if (!told.has(visit.state)) {
         told.add(visit.state);
-        say(`  ${name}: ${visit.state}`);
+        say(`  ${workflow}: ${visit.state}`);
       }
     }
-    const record = await executions.describe(name, execution);
-    if (record !== null && record.status !== 'running') {
-      return record;
+  };
+  const limit = new AbortController();
+  const ended = execution.finished.finally(() => {
+    limit.abort();
+  });
+  for (const limitMs = Date.now() + recoveryLimitMs; execution.status === 'RUNNING';) {
+    await delay(250, undefined, { signal: limit.signal }).catch(() => undefined);
+    await tellNew();
+    if (Date.now() > limitMs) {
+      throw new RejoinError('ApiRefused', `'${execution.name}' did not end within ${recoveryLimitMs / 60_000} min`);
     }
-    await delay(200);
   }
-  throw new RejoinError('ApiRefused', `${name} '${execution}' did not end within ${recoveryLimitMs / 60_000} min`);
+  await tellNew();
+  return ended;
 }
 
 async function tell(world: World, options: RehearsalOptions, happened: Happened): Promise<RehearsalReport> {
   const { report, recovery, killedAtMs, lostPrimaries } = happened;
   const { answers } = report;
+  const fault = faultNamed(options.fault);
   const endedAtMs = answers.at(-1)?.atMs ?? killedAtMs;
   const evidence = await readEvidence(world, recovery.name);
   const visits = await world.cloud.executions.visits(machine, recovery.name);
@@ -212,12 +200,12 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     servers,
     orders: report.orders,
     replacement: replacement?.id ?? null,
+    whole: fault.whole,
   });
   const timingsMs = timingsOf({ killedAtMs, promotions, answers, lostPrimaries, endedAtMs, visits });
   const restoredAtMs = killedAtMs + (timingsMs.joined ?? 0);
   const outcome = evidence?.outcome ?? 'failed';
-  const fault = faultNamed(options.fault);
-  const reason = evidence?.reason ?? `the execution ended as ${recovery.record.status}`;
+  const reason = evidence?.reason ?? `the execution ended as ${recovery.status}`;
   const reasonCheck =
     fault.expectedReason === undefined
       ? []
@@ -233,9 +221,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     scenario: machine,
     fault: options.fault,
     outcome,
-    reason:
-      evidence?.reason ??
-      (recovery === null ? 'nothing was started' : `the execution ended as ${recovery.record.status}`),
+    reason,
     timingsMs,
     passes: (evidence?.passes ?? []).map(({ number: _number, ...pass }) => pass),
     rows: { restored: rowsRestored(evidence), owned: aftermath.owned, outsideOwnership: aftermath.outside },
@@ -258,9 +244,9 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
 
 async function readEvidence(world: World, execution: string): Promise<Evidence | null> {
   const key = evidenceKey(clusterName, { machine, execution }, 'json');
-  return (await world.cloud.evidence.head(key)) === null
+  return (await world.cloud.bucket('REJOIN_EVIDENCE_BUCKET').head(key)) === null
     ? null
-    : evidenceSchema.parse(JSON.parse((await world.cloud.evidence.read(key)).toString()));
+    : evidenceSchema.parse(JSON.parse((await world.cloud.bucket('REJOIN_EVIDENCE_BUCKET').read(key)).toString()));
 }
 
 /** The evidence outlives the run's directory: it is what a rehearsal is for. */
@@ -271,7 +257,7 @@ async function keepEvidence(world: World, evidence: Evidence): Promise<string> {
   for (const ending of ['json', 'html'] as const) {
     await writeFile(
       join(folder, `evidence.${ending}`),
-      await world.cloud.evidence.read(evidenceKey(clusterName, evidence, ending)),
+      await world.cloud.bucket('REJOIN_EVIDENCE_BUCKET').read(evidenceKey(clusterName, evidence, ending)),
     );
   }
   return join(folder, 'evidence.html');

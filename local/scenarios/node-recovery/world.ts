@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../../adapters/system-clock';
-import { systemRandom } from '../../../adapters/system-random';
 import type { NodeItem } from '../../../core/cluster/items';
 import { clusterSettingsSchema, type ClusterSettings } from '../../../core/cluster/settings';
 import type { DatabaseEngine } from '../../../core/ports/database-engine';
@@ -11,8 +9,8 @@ import type { ConnectionSource } from '../../../engines/postgresql/connection';
 import { postgresEngine } from '../../../engines/postgresql/engine';
 import { appSettingsSchema, type AppSettings } from '../../../lib/config/app-settings';
 import { makeApp } from '../../../lib/stacks/make-app';
-import { RunFiles } from '../../adapters/run-files';
 import { LocalCloud } from '../../control/local-cloud';
+import { RunDirectory } from '../../control/run-directory';
 import { DnsServer } from '../../dns/dns-server';
 import { LocalDns } from '../../dns/local-dns';
 import { bundleFunctions } from '../../lambdas/bundle-functions';
@@ -36,6 +34,8 @@ const agentPort = 7433;
 
 export interface World {
   readonly directory: string;
+  /** How other processes reach the cloud. */
+  readonly control: { readonly url: string; readonly token: string };
   readonly cloud: LocalCloud;
   readonly room: MachineRoom;
   readonly machines: LocalMachines;
@@ -55,19 +55,16 @@ export interface World {
  * server, and a sharded cluster of the shop with all its rows.
  */
 export async function startWorld(options: RehearsalOptions, say: (line: string) => void): Promise<World> {
-  const directory = join(process.cwd(), '.rejoin', `run-${process.pid}`);
-  await mkdir(directory, { recursive: true });
+  const run = await RunDirectory.claim(join(process.cwd(), '.rejoin', 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
   const close = async (keepFiles: boolean): Promise<void> => {
     for (const closer of closers.reverse().splice(0)) {
       await closer().catch(() => undefined);
     }
-    if (!keepFiles) {
-      await rm(directory, { recursive: true, force: true });
-    }
+    await run.release({ keep: keepFiles });
   };
   try {
-    return await build(options, directory, say, (closer) => closers.push(closer), close);
+    return await build(options, run, say, (closer) => closers.push(closer), close);
   } catch (thrown) {
     await close(options.keep);
     throw thrown;
@@ -76,7 +73,7 @@ export async function startWorld(options: RehearsalOptions, say: (line: string) 
 
 async function build(
   options: RehearsalOptions,
-  directory: string,
+  run: RunDirectory,
   say: (line: string) => void,
   onClose: (closer: () => Promise<unknown>) => void,
   close: World['close'],
@@ -85,26 +82,29 @@ async function build(
   const application = { username: 'shop_app', password: randomBytes(18).toString('base64url') };
   const app = appSettings(options);
   const settings: ClusterSettings = { ...clusterOf(app), name: clusterName };
-  const files = new RunFiles(directory);
-  await files.putCluster(settings);
-  await files.putSecret(secretName, administrator);
+  const directory = run.path;
 
   say('synthesizes the app and bundles steps and agent');
-  const assembly = makeApp(app, { outdir: join(directory, 'cdk.out'), bundle: false }).synth();
+  const assembly = makeApp(app, { outdir: join(directory, 'cdk.out'), bundle: false, validate: false }).synth();
   await bundleFunctions(new Map([['node-agent', 'agents/node-agent/main.ts']]), join(directory, 'agents'));
 
   // Agents are started with their machines, and by then the cloud that they call is there.
-  const control: { connection: { readonly url: string; readonly token: string } | null } = { connection: null };
+  let cloud: LocalCloud | null = null;
   const room = await MachineRoom.open({
     clock: systemClock,
-    stateDirectory: join(process.cwd(), '.rejoin', 'machines'),
+    stateDirectory: run.machines,
     clusters: [
       {
         cluster: clusterName,
         sites: Object.keys(settings.sites),
         databasePort,
         agentPort,
-        agent: (machine) => agentCommand(machine, directory, control.connection ?? { url: '', token: '' }),
+        agent: (machine) =>
+          agentCommand(
+            machine,
+            directory,
+            cloud?.agentEnvironment({ nodeId: machine.nodeId, address: machine.address }) ?? {},
+          ),
         administrator,
         roles: [{ ...application, kind: 'application' }],
         databases: [database],
@@ -118,11 +118,11 @@ async function build(
   const dns = new LocalDns({ clock: systemClock, zone: zoneName });
   const dnsServer = await DnsServer.start({ zone: dns.published });
   onClose(() => dnsServer.close());
-  const cloud = await LocalCloud.start({
-    directory,
+  cloud = await LocalCloud.start({
+    directory: run,
     templates: assembly.directory,
-    clock: systemClock,
-    random: systemRandom,
+    settings: [settings],
+    secrets: { [secretName]: administrator },
     ports: {
       machines,
       managedDatabases: new LocalManagedDatabases(room),
@@ -130,10 +130,17 @@ async function build(
       prober: new LocalProber(room, systemClock),
       hostCommands: new LocalHostCommands(room, machines),
     },
+    keep: true,
+    say,
     environment: options.ablate.length === 0 ? {} : { REJOIN_ABLATE: options.ablate.join(',') },
+    handlesSignals: false,
   });
-  onClose(() => cloud.close());
-  control.connection = cloud.control;
+  const started = cloud;
+  onClose(() => started.close());
+  const { REJOIN_CONTROL_URL: url = '', REJOIN_CONTROL_TOKEN: token = '' } = started.agentEnvironment({
+    nodeId: 'load',
+    address: null,
+  });
 
   say(`starts ${options.nodes} database servers`);
   const nodes = await launchNodes(machines, settings, options.nodes);
@@ -156,10 +163,11 @@ async function build(
     rows: options.rows,
     applicationRole: application.username,
   };
-  await makeShop({ registry: cloud.registry, engine, source }, shop);
+  await makeShop({ registry: started.registry, engine, source }, shop);
   return {
     directory,
-    cloud,
+    control: { url, token },
+    cloud: started,
     room,
     machines,
     dnsServer,
@@ -247,17 +255,10 @@ function clusterOf(app: AppSettings): Omit<ClusterSettings, 'name'> {
 function agentCommand(
   machine: MachineFacts,
   directory: string,
-  control: { readonly url: string; readonly token: string },
+  environment: Readonly<Record<string, string>>,
 ): AgentCommand {
   return {
     argv: [process.execPath, '--max-old-space-size=64', join(directory, 'agents', 'node-agent', 'index.js')],
-    environment: {
-      REJOIN_CLUSTER: machine.cluster,
-      REJOIN_NODE: machine.nodeId,
-      REJOIN_ADDRESS: machine.address,
-      REJOIN_DIRECTORY: directory,
-      REJOIN_CONTROL_URL: control.url,
-      REJOIN_CONTROL_TOKEN: control.token,
-    },
+    environment: { ...environment, REJOIN_CLUSTER: machine.cluster, REJOIN_NODE: machine.nodeId },
   };
 }
