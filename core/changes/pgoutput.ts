@@ -46,7 +46,7 @@ export type ChangeMessage =
   /** The transaction was first written on another node. */
   | { readonly kind: 'origin'; readonly name: string }
   | { readonly kind: 'relation'; readonly relation: Relation }
-  /** The name of a type that is not built in. */
+  /** The name of a type that is not built in; of a domain, that of the type below it. */
   | { readonly kind: 'type'; readonly typeId: number; readonly schema: string; readonly name: string }
   | { readonly kind: 'truncate'; readonly relationIds: readonly number[] };
 
@@ -127,7 +127,7 @@ function decode(reader: MessageReader): ChangeMessage {
     case code.relation:
       return { kind: 'relation', relation: decodeRelation(reader) };
     case code.type:
-      return { kind: 'type', typeId: reader.int32(), schema: reader.string(), name: reader.string() };
+      return { kind: 'type', typeId: reader.int32(), schema: reader.schema(), name: reader.string() };
     case code.truncate: {
       const count = reader.int32();
       reader.skip(1);
@@ -143,8 +143,7 @@ function decode(reader: MessageReader): ChangeMessage {
 
 function decodeRelation(reader: MessageReader): Relation {
   const id = reader.int32();
-  // pg_catalog is written as an empty name.
-  const schema = reader.string() || 'pg_catalog';
+  const schema = reader.schema();
   const table = reader.string();
   const identity = String.fromCharCode(reader.byte());
   const replicaIdentity =
@@ -203,6 +202,11 @@ class MessageReader {
     const to = this.body.indexOf(0, from);
     this.skip(to < 0 ? Infinity : to - from + 1);
     return this.body.toString('utf8', from, to);
+  }
+
+  /** pg_catalog is written as an empty name. */
+  schema(): string {
+    return this.string() || 'pg_catalog';
   }
 
   expect(part: number): void {

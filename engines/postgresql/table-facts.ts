@@ -9,6 +9,7 @@ export interface ColumnFacts {
   /** GENERATED ALWAYS AS IDENTITY: INSERT may override it, UPDATE may not. */
   readonly alwaysIdentity: boolean;
   readonly typeId: number;
+  /** Schema and name of its type; for a domain of the type below it, as messages name it. */
   readonly typeSchema: string;
   readonly typeName: string;
   /** Its type in SQL, without a length: for a domain the type below it, which has no constraints. */
@@ -71,15 +72,14 @@ const columnsSql = `
   )
   SELECT a.attnum AS "number", a.attname::text AS "name", a.attgenerated <> '' AS "generated",
          a.attidentity = 'a' AS "alwaysIdentity", a.atttypid::int8::float8 AS "typeId",
-         n.nspname::text AS "typeSchema", t.typname::text AS "typeName",
+         n.nspname::text AS "typeSchema", base.typname::text AS "typeName",
          format_type(a.atttypid, -1) AS "type", format_type(base.oid, -1) AS "baseType",
          CASE WHEN a.attcollation <> 0 THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END AS "collation",
          a.attlen = -1 AND a.attstorage <> 'p' AS "toastable"
     FROM pg_attribute a
-    JOIN pg_type t ON t.oid = a.atttypid
-    JOIN pg_namespace n ON n.oid = t.typnamespace
     JOIN types ON types.attnum = a.attnum
     JOIN pg_type base ON base.oid = types.typid AND base.typtype <> 'd'
+    JOIN pg_namespace n ON n.oid = base.typnamespace
     LEFT JOIN pg_collation co ON co.oid = a.attcollation
     LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace
    WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -61,6 +61,7 @@ test('the other messages', () => {
     schema: 'shop',
     name: 'Stimmung “x”',
   });
+  expect(decode(encode.type(16_401, '', 'int4'))).toMatchObject({ schema: 'pg_catalog', name: 'int4' });
   expect(decode(encode.truncate([3, 70_000]))).toEqual({ kind: 'truncate', relationIds: [3, 70_000] });
   expect(decode(encode.update(4, ['a']))).toMatchObject({ kind: 'update', old: null });
 });
