@@ -86,7 +86,7 @@ export class Workflow extends Construct {
     ];
     const { topic } = surroundingsOf(this);
     for (const { id, metric, what } of endings) {
-      new Alarm(this, id, {
+      new Alarm(this, `Alarm${id}`, {
         alarmDescription: `An execution of ${this.name} ${what}; its history says why`,
         metric,
         threshold: 1,

@@ -3,11 +3,15 @@ import type { ResourceNames } from '../../core/permissions/permission';
 import type { AppSettings } from '../config/app-settings';
 import { proberName } from '../constructs/prober';
 
-/** What the foundation made, by name: placeholders until it is deployed. */
-export interface FoundationParts {
+/** Where a stack is deployed: a `Stack` is one. */
+export interface DeploymentPlace {
   readonly partition: string;
   readonly region: string;
   readonly account: string;
+}
+
+/** What the foundation made, by name: placeholders until it is deployed. */
+export interface FoundationParts {
   readonly tableName: string;
   readonly tableArn: string;
   readonly backupsBucketName: string;
@@ -18,7 +22,9 @@ export interface FoundationParts {
   readonly topicArn: string;
   readonly eventBusName: string;
   readonly eventBusArn: string;
-  readonly quarantineGroupIds: readonly string[];
+  readonly stepsGroupId: string;
+  /** Cluster → the security group that fences its machines. */
+  readonly quarantineGroupIds: Readonly<Record<string, string>>;
 }
 
 /** Site → subnet, of all clusters: a site's name means one place. */
@@ -30,8 +36,8 @@ export function sitesOf(settings: AppSettings): ReadonlyMap<string, string> {
   );
 }
 
-export function resourceNames(parts: FoundationParts, settings: AppSettings): ResourceNames {
-  const { partition, region, account } = parts;
+export function resourceNames(place: DeploymentPlace, parts: FoundationParts, settings: AppSettings): ResourceNames {
+  const { partition, region, account } = place;
   const arn = (service: string, resource: string): string =>
     `arn:${partition}:${service}:${region}:${account}:${resource}`;
   const clusters = Object.entries(settings.clusters);
@@ -56,13 +62,19 @@ export function resourceNames(parts: FoundationParts, settings: AppSettings): Re
     subnetArns: unique(sites.map(([, subnetId]) => arn('ec2', `subnet/${subnetId}`))),
     launchTemplateArns: unique(launchTemplates.map((template) => arn('ec2', `launch-template/${template}`))),
     nodeRoleArns: settings.nodeRole === undefined ? [] : [`arn:${partition}:iam::${account}:role/${settings.nodeRole}`],
-    quarantineGroupArns: parts.quarantineGroupIds.map((group) => arn('ec2', `security-group/${group}`)),
+    quarantineGroupArns: unique(Object.values(parts.quarantineGroupIds)).map((group) =>
+      arn('ec2', `security-group/${group}`),
+    ),
   };
 }
 
 /** What every step finds in its environment. */
-export function stepEnvironment(parts: FoundationParts, settings: AppSettings): Readonly<Record<string, string>> {
-  const { partition, region, account } = parts;
+export function stepEnvironment(
+  place: DeploymentPlace,
+  parts: FoundationParts,
+  settings: AppSettings,
+): Readonly<Record<string, string>> {
+  const { partition, region, account } = place;
   return {
     REJOIN_TABLE: parts.tableName,
     REJOIN_BACKUPS_BUCKET: parts.backupsBucketName,

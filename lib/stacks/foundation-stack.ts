@@ -30,8 +30,8 @@ const standardParameterBytes = 4_096;
 export class FoundationStack extends Stack {
   private readonly settings: AppSettings;
   private readonly removal: RemovalPolicy;
-  private readonly parts: FoundationParts;
-  private readonly stepsGroup: SecurityGroup;
+  /** What other stacks know of this one. */
+  private readonly shared: FoundationParts;
 
   constructor(scope: Construct, id: string, props: FoundationStackProps) {
     super(scope, id, { description: 'Rejoin: registry, backups, evidence, settings, notifications', ...props });
@@ -53,11 +53,7 @@ export class FoundationStack extends Stack {
       description: 'What agents and workflows announce',
     });
     const vpc = this.findVpc();
-    this.stepsGroup = this.makeStepsGroup(vpc);
-    this.parts = {
-      partition: this.partition,
-      region: this.region,
-      account: this.account,
+    const parts: FoundationParts = {
       tableName: table.tableName,
       tableArn: table.tableArn,
       backupsBucketName: backups.bucketName,
@@ -68,36 +64,44 @@ export class FoundationStack extends Stack {
       topicArn: topic.topicArn,
       eventBusName: bus.eventBusName,
       eventBusArn: bus.eventBusArn,
+      stepsGroupId: this.makeStepsGroup(vpc).securityGroupId,
       quarantineGroupIds: this.makeSettings(vpc),
     };
-    this.provide(this);
-    this.makeProbers();
+    this.shared = this.share(parts);
+    this.provide(this, parts);
+    this.makeProbers(parts.stepsGroupId);
   }
 
   /** Lets the steps, machines and triggers of another stack find what they stand on. */
   provideTo(stack: Stack): void {
     stack.addStackDependency(this);
-    this.provide(stack);
+    this.provide(stack, this.shared);
   }
 
   /** Everything is known by its name only: a grant in one stack must not change a policy in another. */
-  private provide(stack: Stack): void {
-    const here: FoundationParts = {
-      ...this.parts,
-      partition: stack.partition,
-      region: stack.region,
-      account: stack.account,
-    };
+  private provide(stack: Stack, parts: FoundationParts): void {
     provideSurroundings(stack, {
-      names: resourceNames(here, this.settings),
-      environment: stepEnvironment(here, this.settings),
-      key: Key.fromKeyArn(stack, 'KeyByName', this.parts.keyArn),
-      topic: Topic.fromTopicArn(stack, 'TopicByName', this.parts.topicArn),
-      bus: EventBus.fromEventBusArn(stack, 'BusByName', this.parts.eventBusArn),
+      names: resourceNames(stack, parts, this.settings),
+      environment: stepEnvironment(stack, parts, this.settings),
+      key: Key.fromKeyArn(stack, 'KeyByName', parts.keyArn),
+      topic: Topic.fromTopicArn(stack, 'TopicByName', parts.topicArn),
+      bus: EventBus.fromEventBusArn(stack, 'BusByName', parts.eventBusArn),
       subnetIds: [...sitesOf(this.settings).values()],
-      stepsGroupId: this.stepsGroup.securityGroupId,
+      stepsGroupId: parts.stepsGroupId,
       removal: this.removal,
     });
+  }
+
+  /** Exports each part under a name that people can read; other stacks import it. */
+  private share({ quarantineGroupIds, ...parts }: FoundationParts): FoundationParts {
+    const share = (name: string, value: string): string => this.exportValue(value, { name: `rejoin-${name}` });
+    const shared = Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, share(kebab(name), value)]));
+    return {
+      ...(shared as typeof parts),
+      quarantineGroupIds: Object.fromEntries(
+        Object.entries(quarantineGroupIds).map(([cluster, group]) => [cluster, share(`quarantine-${cluster}`, group)]),
+      ),
+    };
   }
 
   /** The network is there already, and nothing is looked up: synthesis needs no account. */
@@ -136,9 +140,9 @@ export class FoundationStack extends Stack {
     return group;
   }
 
-  /** One parameter a cluster: rejoin.yaml as the steps read it. @returns the ids of all quarantine groups */
-  private makeSettings(vpc: IVpc): readonly string[] {
-    return Object.entries(this.settings.clusters).map(([name, cluster]) => {
+  /** One parameter a cluster: rejoin.yaml as the steps read it. @returns each cluster's quarantine group */
+  private makeSettings(vpc: IVpc): Readonly<Record<string, string>> {
+    const groups = Object.entries(this.settings.clusters).map(([name, cluster]) => {
       const quarantineGroup = cluster.quarantineGroup ?? this.makeQuarantineGroup(vpc, name);
       const settings: ClusterSettings = { ...cluster, quarantineGroup, name };
       const value = this.toJsonString(settings);
@@ -149,8 +153,9 @@ export class FoundationStack extends Stack {
         tier:
           JSON.stringify(settings).length > standardParameterBytes ? ParameterTier.ADVANCED : ParameterTier.STANDARD,
       });
-      return quarantineGroup;
+      return [name, quarantineGroup] as const;
     });
+    return Object.fromEntries(groups);
   }
 
   private makeQuarantineGroup(vpc: IVpc, cluster: string): string {
@@ -162,9 +167,14 @@ export class FoundationStack extends Stack {
     }).securityGroupId;
   }
 
-  private makeProbers(): void {
+  private makeProbers(groupId: string): void {
     for (const [site, subnetId] of sitesOf(this.settings)) {
-      new Prober(this, `Prober-${site}`, { site, subnetId, groupId: this.stepsGroup.securityGroupId });
+      new Prober(this, `Prober-${site}`, { site, subnetId, groupId });
     }
   }
+}
+
+/** `backupsBucketArn` → `backups-bucket-arn`. */
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

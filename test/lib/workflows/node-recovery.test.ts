@@ -1,0 +1,301 @@
+import type { JsonObject } from '../../../core/json';
+import type { Execution } from '../../../local/states/execution';
+import { cluster, SimulatedCluster } from '../../support/simulated-cluster';
+
+/** What must hold after every recovery, however it ended. */
+async function expectUnharmed(world: SimulatedCluster): Promise<void> {
+  expect(await world.missing()).toEqual([]);
+  expect(world.writers()).toEqual([]);
+}
+
+async function reasonOf(execution: Execution): Promise<string> {
+  const result = await execution.finished;
+  return result.cause ?? (result.output as { reason: string }).reason;
+}
+
+async function evidenceOf(world: SimulatedCluster, name = 'recovery-1') {
+  const body = await world.evidence.read(`${cluster}/node-recovery/${name}.json`);
+  return JSON.parse(body.toString()) as {
+    outcome: string;
+    reason: string;
+    checks: { name: string; ok: boolean }[];
+    fences: { of: string; fence: { kind: string } }[];
+    decisions: { reason: string }[];
+    passes: unknown[];
+    milestonesMs: Record<string, number | null>;
+  };
+}
+
+/** Clients go on writing while states come and go; what they are told must hold afterwards. */
+function writeMeanwhile(world: SimulatedCluster): void {
+  let number = 0;
+  world.onStep = async () => {
+    for (let key = 0; key < 12; key += 1) {
+      number += 1;
+      await world.write(`key-${(number * 7) % 40}`, number % 9 === 0 ? null : `value-${number}`);
+    }
+  };
+}
+
+describe('recovered', () => {
+  it.each([
+    ['agents had taken over before', true],
+    ['no agent had done anything', false],
+  ])('under load, when %s', async (_what, agents) => {
+    const world = await SimulatedCluster.open();
+    writeMeanwhile(world);
+    await world.fail('node-3');
+    if (agents) {
+      await world.agentsTakeOver('node-3');
+    }
+    const execution = world.recover({ nodeId: 'node-3' });
+    expect(await reasonOf(execution)).toMatch(
+      /^node-3-r1 has taken the place of node-3: \d+ rows compared equal, 4 shards/,
+    );
+    expect(execution.status).toBe('SUCCEEDED');
+    await expectUnharmed(world);
+    expect(await world.leftovers()).toEqual([]);
+    const shards = await world.registry.shards(cluster);
+    expect(shards.map((shard) => shard.state)).toEqual(Array.from({ length: 8 }, () => 'in sync'));
+    const loads = ['node-1', 'node-2', 'node-3-r1', 'node-4'].map(
+      (node) => shards.filter((shard) => shard.primary === node).length,
+    );
+    expect(loads).toEqual([2, 2, 2, 2]);
+    expect(world.published.started).toEqual(['full-backup/after-recovery-1']);
+  });
+
+  it('leaves evidence: fences, checks, reasons', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    await world.agentsTakeOver('node-3');
+    await world.recover({ nodeId: 'node-3' }).finished;
+    const evidence = await evidenceOf(world);
+    expect(evidence.outcome).toBe('recovered');
+    expect(evidence.checks.filter((check) => !check.ok)).toEqual([]);
+    expect(evidence.checks).toHaveLength(4);
+    expect(evidence.fences.map(({ of, fence }) => `${of} ${fence.kind}`)).toEqual([
+      'shard_0002 follower',
+      'shard_0006 follower',
+      'node-3 machine',
+    ]);
+    expect(evidence.decisions.map((decision) => decision.reason)).toContain(
+      'agent node-2 and agent node-4 call node-3 failed, and its SQL port refuses',
+    );
+    expect(evidence.milestonesMs['trafficRestored']).toBeLessThanOrEqual(0);
+    expect(evidence.milestonesMs['joined']).toBeGreaterThanOrEqual(evidence.milestonesMs['inSync'] ?? Infinity);
+    expect((await world.evidence.read(`${cluster}/node-recovery/recovery-1.html`)).toString()).toContain('node-3');
+    expect(world.published.notes).toEqual(['orders: node-3 recovered']);
+  });
+
+  it('in the next site, where the first has no capacity', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    world.machines.exhaust('b');
+    await world.recover({ nodeId: 'node-3' }).finished;
+    expect((await world.registry.node(cluster, 'node-3-r1')).site).toBe('a');
+    await expectUnharmed(world);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it('once, for two alarms at once', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    const first = world.recover({ nodeId: 'node-3' }, 'by-agent');
+    const second = world.recover({ nodeId: 'node-3', trigger: 'alarm' }, 'by-alarm');
+    const reasons = await Promise.all([reasonOf(first), reasonOf(second)]);
+    expect([first.status, second.status]).toEqual(['SUCCEEDED', 'SUCCEEDED']);
+    expect(reasons.filter((reason) => reason.includes('already recovers node-3'))).toHaveLength(1);
+    expect(await world.leftovers()).toEqual([]);
+    expect((await world.machines.list(cluster)).length).toBe(4);
+  });
+
+  it('a living node on purpose: launched first, fenced last', async () => {
+    const world = await SimulatedCluster.open();
+    writeMeanwhile(world);
+    const execution = world.recover({ nodeId: 'node-3', trigger: 'manual', planned: true });
+    expect(await reasonOf(execution)).toMatch(/^node-3-r1 has taken the place of node-3/);
+    const order = world.steps.map((step) => step.state);
+    expect(order.indexOf('Launch the replacement')).toBeLessThan(order.indexOf('Move a primary away'));
+    expect(order.lastIndexOf('Move a primary away')).toBeLessThan(order.indexOf('Fence the failed node'));
+    await expectUnharmed(world);
+    expect(await world.leftovers()).toEqual([]);
+  });
+});
+
+describe('no action needed', () => {
+  it('for a false alarm', async () => {
+    const world = await SimulatedCluster.open();
+    await world.opinion({ by: 'node-4', about: 'node-3', verdict: 'failed', detail: 'a lost packet' });
+    const execution = world.recover({ nodeId: 'node-3' });
+    expect(await reasonOf(execution)).toMatch(/^node-3 answers SQL/);
+    expect(execution.status).toBe('SUCCEEDED');
+    expect(await world.leftovers()).toEqual([]);
+    expect((await evidenceOf(world)).outcome).toBe('no action needed');
+  });
+});
+
+describe('refused', () => {
+  const refusal = async (
+    input: JsonObject,
+    prepare: (world: SimulatedCluster) => Promise<void>,
+  ): Promise<readonly [string | null, string]> => {
+    const world = await SimulatedCluster.open();
+    await prepare(world);
+    const before = JSON.stringify(await world.registry.shards(cluster));
+    const result = await world.recover(input).finished;
+    expect(JSON.stringify(await world.registry.shards(cluster))).toBe(before);
+    await expectUnharmed(world);
+    return [result.error, result.cause ?? ''];
+  };
+
+  it('on one witness', async () => {
+    expect(await refusal({ nodeId: 'node-3' }, (world) => world.fail('node-3', []))).toEqual([
+      'refused',
+      'only agent node-2 calls node-3 failed',
+    ]);
+  });
+
+  it('when both owners of a shard are silent', async () => {
+    const both = async (world: SimulatedCluster): Promise<void> => {
+      await world.fail('node-3');
+      await world.fail('node-4');
+    };
+    expect(await refusal({ nodeId: 'node-3' }, both)).toEqual([
+      'refused',
+      'both owners of shard_0002 are silent, and there is no usable backup: bring one of them back first',
+    ]);
+  });
+
+  it('when more than half the nodes are silent', async () => {
+    const three = async (world: SimulatedCluster): Promise<void> => {
+      for (const node of ['node-1', 'node-3', 'node-4']) {
+        await world.fail(node);
+      }
+    };
+    const [error, cause] = await refusal({ nodeId: 'node-3' }, three);
+    expect(error).toBe('refused');
+    expect(cause).toContain('more than half the nodes are silent');
+  });
+
+  it('when rows can not be restored', async () => {
+    const keyless = async (world: SimulatedCluster): Promise<void> => {
+      await world.fail('node-3');
+      world.databases.peculiarities = [
+        {
+          object: 'orders',
+          kind: 'key',
+          verdict: 'refused',
+          reason: 'has no primary key',
+          whatToDo: 'add a primary key',
+        },
+      ];
+    };
+    const [error, cause] = await refusal({ nodeId: 'node-3' }, keyless);
+    expect([error, cause.slice(0, 25)]).toEqual(['refused', 'orders has no primary key']);
+  });
+
+  it('when the same node fails again soon', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    await world.recover({ nodeId: 'node-3' }).finished;
+    await world.clock.sleep(12 * 60_000);
+    await world.fail('node-3-r1');
+    const result = await world.recover({ nodeId: 'node-3-r1' }, 'recovery-2').finished;
+    expect(result.error).toBe('refused');
+    expect(result.cause).toMatch(/node-3 was replaced 1\d min ago/);
+    await expectUnharmed(world);
+  });
+
+  it('for a node that is none', async () => {
+    const [error, cause] = await refusal({ nodeId: 'node-9' }, async () => undefined);
+    expect(error).toBe('refused');
+    expect(cause).toContain(
+      "node 'node-9' is not a member of cluster 'orders' (members: node-1, node-2, node-3, node-4)",
+    );
+  });
+});
+
+describe('failed', () => {
+  it.each([
+    ['an unknown cluster', { cluster: 'shop', nodeId: 'node-3' }, "rejoin.yaml has no cluster 'shop'"],
+    ['an unknown field', { nodeId: 'node-3', force: true }, 'force'],
+    ['no node', {}, 'nodeId'],
+  ])('before anything is changed, for %s', async (_what, input, words) => {
+    const world = await SimulatedCluster.open();
+    const result = await world.recover(input).finished;
+    expect(result.error).toBe('failed');
+    expect(result.cause).toContain(words);
+    expect(await world.leftovers()).toEqual([]);
+  });
+});
+
+describe('needs an operator', () => {
+  it('when the machine can not be proved stopped: traffic is back, nothing is launched', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    world.machines.hang((await world.registry.node(cluster, 'node-3')).machineId);
+    const result = await world.recover({ nodeId: 'node-3' }).finished;
+    expect(result.error).toBe('needs an operator');
+    expect(result.cause).toMatch(
+      /^the fence is not proved: the machine API does not say stopped: machine i-\d+ is stopping/,
+    );
+    await expectUnharmed(world);
+    expect((await world.registry.shards(cluster)).every((shard) => shard.primary !== 'node-3')).toBe(true);
+    expect(await world.write('key-2', 'after')).toBe('acknowledged');
+    expect(world.steps.map((step) => step.state)).not.toContain('Launch the replacement');
+  });
+});
+
+describe('undone', () => {
+  it('when no site has capacity', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    world.machines.exhaust('a');
+    world.machines.exhaust('b');
+    const result = await world.recover({ nodeId: 'node-3' }).finished;
+    expect([result.error, result.cause]).toEqual([
+      'undone',
+      "no capacity for node-3's replacement in b, a (CapacityShort)",
+    ]);
+    await expectUnharmed(world);
+    expect(await world.leftovers()).toEqual([]);
+  });
+
+  it.each(['Load a chunk', 'Compare rows of a shard', 'Hand over a shard'])(
+    'when the replacement dies at "%s", and a later execution recovers',
+    async (state) => {
+      const world = await SimulatedCluster.open();
+      await world.fail('node-3');
+      let dead = false;
+      world.onStep = async (name) => {
+        if (name === state && !dead) {
+          dead = true;
+          world.servers.kill(world.dns.resolve('node-3-r1.orders.internal'));
+        }
+      };
+      const result = await world.recover({ nodeId: 'node-3' }).finished;
+      expect(result.error).toBe('undone');
+      await expectUnharmed(world);
+      expect(await world.leftovers()).toEqual([]);
+      world.onStep = async () => undefined;
+      const again = world.recover({ nodeId: 'node-3', trigger: 'manual' }, 'recovery-2');
+      expect(await reasonOf(again)).toMatch(/^node-3-r2 has taken the place of node-3/);
+      await expectUnharmed(world);
+      expect(await world.leftovers()).toEqual([]);
+    },
+  );
+
+  it('when a survivor dies while rows are restored, and names what is left on it', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    world.onStep = async (name) => {
+      if (name === 'Load a chunk') {
+        world.servers.kill(world.dns.resolve('node-4.orders.internal'));
+      }
+    };
+    const result = await world.recover({ nodeId: 'node-3' }).finished;
+    expect(result.error).toBe('undone');
+    expect(result.cause).toContain('left over: slots s0002e2 and s0002e1 on node-4');
+    expect((await world.registry.node(cluster, 'node-3-r1')).state).toBe('retired');
+  });
+});
