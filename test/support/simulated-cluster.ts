@@ -6,7 +6,12 @@ import { RejoinError } from '../../core/errors';
 import type { Json, JsonObject } from '../../core/json';
 import { Leases } from '../../core/lease/lease';
 import { RunLedger } from '../../core/ledger/run-ledger';
-import { followName, synchronousNames } from '../../core/node-recovery/ownership';
+import {
+  followName,
+  shardAfterFollowerLoss,
+  shardAfterPromotion,
+  synchronousNames,
+} from '../../core/node-recovery/ownership';
 import { opinionKey, type Opinion } from '../../core/node-recovery/witnesses';
 import type { DomainEvent, MetricValue } from '../../core/ports/surroundings';
 import type { StepHandler } from '../../core/step/define-step';
@@ -224,7 +229,7 @@ export class SimulatedCluster {
   /** A client's write to the shard that the registry sends it to. */
   async write(key: string, value: string | null): Promise<WriteAnswer> {
     const shards = await this.registry.shards(cluster);
-    const shard = shards[[...key].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % shards.length];
+    const shard = shards[Buffer.from(key).reduce((sum, byte) => sum + byte, 0) % shards.length];
     if (shard === undefined) {
       throw new Error('the cluster has no shards');
     }
@@ -254,6 +259,38 @@ export class SimulatedCluster {
     return found;
   }
 
+  /** What an ended recovery must not leave behind, and what must be there: in words, one line each. */
+  async leftovers(): Promise<readonly string[]> {
+    const shards = await this.registry.shards(cluster);
+    const nodes = await this.registry.nodes(cluster);
+    const found = nodes
+      .filter((node) => node.state === 'building' || node.builder !== null)
+      .map((node) => `${node.id} is ${node.state}, builder ${node.builder ?? 'none'}`);
+    if ((await this.store.read({ pk: `CLUSTER#${cluster}`, sk: 'LEASE' })) !== null) {
+      found.push('the lease is held');
+    }
+    for (const node of nodes.filter((each) => each.state === 'serving')) {
+      const server = this.servers.at(this.dns.resolve(node.host));
+      if (server?.answers === true) {
+        const led = shards.filter((shard) => shard.primary === node.id && shard.follower !== null).map(followName);
+        const followed = shards.filter((shard) => shard.follower === node.id).map(followName);
+        found.push(...difference(`slots on ${node.id}`, led, server.slots.keys()));
+        found.push(...difference(`subscriptions on ${node.id}`, followed, server.subscriptions.keys()));
+        found.push(...difference(`synchronous names on ${node.id}`, led, server.synchronous));
+      }
+    }
+    const kept = nodes.filter((node) => node.state !== 'retired').map((node) => node.machineId);
+    const machines = await this.machines.list(cluster);
+    found.push(
+      ...difference(
+        'machines',
+        kept,
+        machines.map((machine) => machine.machineId),
+      ),
+    );
+    return found;
+  }
+
   /** Shards that more than one living server accepts writes for. */
   writers(): readonly string[] {
     const counts = new Map<string, number>();
@@ -274,6 +311,9 @@ export class SimulatedCluster {
     return { cluster, nodeId: node.id, host: node.host, port: node.port, database: 'shop' };
   }
 
+  /** Called before each step runs, with the state's name. */
+  onStep: (state: string) => Promise<void> = async () => undefined;
+
   /** Ends a node's server at once and lets the agents of the others say so. */
   async fail(nodeId: string, seenBy: readonly string[] = ['node-1', 'node-2', 'node-3', 'node-4']): Promise<void> {
     this.servers.kill(this.dns.resolve((await this.address(nodeId)).host));
@@ -287,6 +327,27 @@ export class SimulatedCluster {
     await this.store.write([
       { kind: 'put', key, value: { ...opinion, atMs: this.clock.nowMs() }, when: { absentOrEquals: {} } },
     ]);
+  }
+
+  /** Does what the agents of a failed node's shards do within a second. */
+  async agentsTakeOver(nodeId: string): Promise<void> {
+    for (const shard of await this.registry.shards(cluster)) {
+      if (shard.primary === nodeId && shard.follower !== null) {
+        const address = await this.address(shard.follower);
+        await this.databases.pauseFollowing(address, followName(shard));
+        const fence = { kind: 'follower', api: 'no apply worker is left', probes: [] } as const;
+        const after = shardAfterPromotion(shard, shard.follower, fence, this.clock.nowMs());
+        await this.registry.changeShard(cluster, shard, after);
+        await this.databases.openShard(address, { shard: shard.id, epoch: after.epoch });
+        await this.databases.stopFollowing(address, followName(shard));
+      } else if (shard.follower === nodeId) {
+        await this.registry.changeShard(cluster, shard, shardAfterFollowerLoss(shard));
+        const address = await this.address(shard.primary);
+        const names = synchronousNames(shard.primary, await this.registry.shards(cluster));
+        await this.databases.setSynchronousFollowers(address, names);
+        await this.databases.openShard(address, { shard: shard.id, epoch: shard.epoch + 1 });
+      }
+    }
   }
 
   /** Starts the deployed machine, as the starter does. */
@@ -318,6 +379,7 @@ export class SimulatedCluster {
     const { FunctionName: name, Payload: event } = call.arguments as { FunctionName: string; Payload: Json };
     const entry = deployed?.entries.get(name) ?? '';
     this.steps.push({ entry, state: call.stateName });
+    await this.onStep(call.stateName);
     try {
       const result = await (await this.handler(entry))(event, { getRemainingTimeInMillis: () => 600_000 });
       return { Payload: JSON.parse(JSON.stringify(result)) as Json, StatusCode: 200, ExecutedVersion: '$LATEST' };
@@ -409,7 +471,11 @@ export class SimulatedCluster {
 
   /** The port, dying with its step where a kill says so: its effect has happened or not, and nobody hears of it. */
   private killable<Port extends object>(portName: string, port: Port): Port {
-    if (!['registry', 'machines', 'databases', 'dns', 'backups', 'evidence', 'executions'].includes(portName)) {
+    if (
+      !['ledger', 'leases', 'registry', 'machines', 'databases', 'dns', 'backups', 'evidence', 'executions'].includes(
+        portName,
+      )
+    ) {
       return port;
     }
     return new Proxy(port, {
@@ -444,6 +510,11 @@ export class SimulatedCluster {
   callCounts(): ReadonlyMap<string, number> {
     return this.calls;
   }
+}
+
+function difference(what: string, expected: readonly string[], got: Iterable<string>): readonly string[] {
+  const [wanted, there] = [[...expected].sort().join(' '), [...got].sort().join(' ')];
+  return wanted === there ? [] : [`${what}: expected [${wanted}], got [${there}]`];
 }
 
 class Killed extends Error {

@@ -12,6 +12,7 @@ interface Machine {
   turnsAtMs: number;
   runningSinceMs: number | null;
   quarantined: boolean;
+  hangs: boolean;
 }
 
 export interface MachinesOptions {
@@ -79,6 +80,7 @@ export class SimulatedMachines implements Machines {
       turnsAtMs: this.clock.nowMs() + this.options.bootMs,
       runningSinceMs: null,
       quarantined: false,
+      hangs: false,
     };
     this.machines.set(machine.machineId, machine);
     this.tokens.set(clientToken, machine.machineId);
@@ -135,7 +137,7 @@ export class SimulatedMachines implements Machines {
   hang(machineId: string): void {
     const machine = this.machines.get(machineId);
     if (machine !== undefined) {
-      machine.turnsAtMs = Number.POSITIVE_INFINITY;
+      machine.hangs = true;
     }
   }
 
@@ -150,7 +152,7 @@ export class SimulatedMachines implements Machines {
       machine.runningSinceMs = machine.turnsAtMs;
       this.onRunning({ address: machine.address, nodeId: machine.order.nodeId });
     }
-    if (this.clock.nowMs() >= machine.turnsAtMs && machine.state === 'stopping') {
+    if (this.clock.nowMs() >= machine.turnsAtMs && machine.state === 'stopping' && !machine.hangs) {
       machine.state = 'stopped';
     }
     return machine;

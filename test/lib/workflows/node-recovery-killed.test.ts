@@ -1,0 +1,68 @@
+import { cluster, SimulatedCluster, type Kill } from '../../support/simulated-cluster';
+
+/** A recovery in which one call of a step's port is the last thing that the step does; the state calls the step again. */
+async function recoverWith(kills: readonly Kill[]): Promise<SimulatedCluster> {
+  const world = await SimulatedCluster.open({ shards: 4 });
+  await world.fail('node-3');
+  world.kills.push(...kills);
+  let number = 0;
+  world.onStep = async () => {
+    number += 1;
+    await world.write(`key-${number % 20}`, number % 9 === 0 ? null : `value-${number}`);
+  };
+  await world.recover({ nodeId: 'node-3' }).finished;
+  return world;
+}
+
+/** Everything that must be the same however the run went, in words; empty when it is. */
+async function differences(world: SimulatedCluster): Promise<readonly string[]> {
+  const shards = await world.registry.shards(cluster);
+  const result = await world.executions.get('recovery-1')?.finished;
+  return [
+    ...(result?.status === 'SUCCEEDED' ? [] : [`${result?.error ?? ''}: ${result?.cause ?? ''}`]),
+    ...shards.filter((shard) => shard.state !== 'in sync').map((shard) => `${shard.id} is ${shard.state}`),
+    ...(await world.missing()).map((what) => `missing: ${what}`),
+    ...world.writers().map((shard) => `two writers of ${shard}`),
+    ...(await world.leftovers()),
+  ];
+}
+
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return state / 2 ** 31;
+  };
+}
+
+describe('a step that is killed', () => {
+  let places: readonly Omit<Kill, 'when'>[] = [];
+
+  beforeAll(async () => {
+    const world = await recoverWith([]);
+    expect(await differences(world)).toEqual([]);
+    places = [...world.callCounts()].flatMap(([name, calls]) => {
+      const [port = '', method = ''] = name.split('.');
+      return Array.from({ length: calls }, (_each, index) => ({ port, method, call: index + 1 }));
+    });
+  });
+
+  it('could be killed at many places', () => {
+    expect(places.length).toBeGreaterThan(200);
+  });
+
+  // REJOIN_KILLS=all tries every place; a number tries so many of them.
+  const asked = process.env['REJOIN_KILLS'] ?? '40';
+  it(`ends the same, with nothing left over (${asked} places)`, async () => {
+    const next = random(Number(process.env['REJOIN_SEED'] ?? '1'));
+    const all = places.flatMap((place) => (['before', 'after'] as const).map((when) => ({ ...place, when })));
+    const chosen =
+      asked === 'all' ? all : Array.from({ length: Number(asked) }, () => all[Math.floor(next() * all.length)]);
+    const bad: string[] = [];
+    for (const kill of chosen.flatMap((each) => each ?? [])) {
+      const found = await differences(await recoverWith([kill]));
+      bad.push(...found.map((what) => `killed ${kill.when} ${kill.port}.${kill.method} #${kill.call}: ${what}`));
+    }
+    expect(bad).toEqual([]);
+  }, 3_600_000);
+});
