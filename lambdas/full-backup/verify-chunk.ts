@@ -27,10 +27,8 @@ interface Ports extends StepPorts {
 const inputSchema = z.strictObject({ cluster: z.string(), backup: z.string(), chunk: plannedChunkSchema });
 type Input = z.infer<typeof inputSchema>;
 
-const newline = 0x0a;
-
 /**
- * Reads a chunk back, checks its hash and counts its rows; the first chunk of each table is loaded into a temporary table,
+ * Reads a chunk back and checks its hash; the first chunk of each table is loaded into a temporary table,
  * which shows whether its rows fit. What is found is noted, so that one damaged chunk does not hide others.
  */
 export const makeStep = (ports: Ports) =>
@@ -68,28 +66,34 @@ async function verify(ports: Ports, keys: BackupKeys, { cluster, chunk }: Input)
   const sha256 = sha256Of(stored);
   const note = notes.find((found) => found.sha256 === sha256) ?? first;
   const body = await unpack(ports.codec, { ...note, key: chunk.key }, stored);
-  const rows = countRows(body);
-  if (rows !== note.rows) {
-    throw new RejoinError('ChunkDamaged', `object '${chunk.key}' holds ${rows} rows, written were ${note.rows}`);
-  }
   if (chunk.tried) {
-    await tryToLoad(ports, cluster, chunk, body);
+    await tryToLoad(ports, cluster, { chunk, body, rows: note.rows });
   }
 }
 
-async function tryToLoad(ports: Ports, cluster: string, chunk: PlannedChunk, body: Buffer): Promise<void> {
+async function tryToLoad(
+  ports: Ports,
+  cluster: string,
+  tried: { readonly chunk: PlannedChunk; readonly body: Buffer; readonly rows: number },
+): Promise<void> {
+  const { chunk, body, rows } = tried;
   const clusters = new ClusterRegistry(ports.registry);
   const addresses = new AddressBook(clusters, ports.settings);
-  const order = { range: chunk.range, columns: chunk.columns, body };
-  try {
-    await ports.databases.checkRows(await addresses.of(cluster, chunk.readFrom), order);
-  } catch (thrown) {
+  const loadOn = async (nodeId: string): Promise<number> =>
+    ports.databases.checkRows(await addresses.of(cluster, nodeId), {
+      range: chunk.range,
+      columns: chunk.columns,
+      body,
+    });
+  const loaded = await loadOn(chunk.readFrom).catch(async (thrown: unknown) => {
     if (!isRejoinError(thrown, 'SqlUnavailable')) {
       throw thrown;
     }
     // The node that was read may have failed since; any owner has the tables.
-    const { primary } = await clusters.shard(cluster, chunk.shard);
-    await ports.databases.checkRows(await addresses.of(cluster, primary), order);
+    return loadOn((await clusters.shard(cluster, chunk.shard)).primary);
+  });
+  if (loaded !== rows) {
+    throw new RejoinError('ChunkDamaged', `object '${chunk.key}' loads as ${loaded} rows, written were ${rows}`);
   }
 }
 
@@ -102,15 +106,6 @@ async function readNotes(objects: Objects, keys: BackupKeys, chunk: PlannedChunk
     }
   }
   return notes;
-}
-
-/** Each row of COPY text ends with a newline, and none within it stands unescaped. */
-function countRows(body: Buffer): number {
-  let rows = 0;
-  for (let at = body.indexOf(newline); at >= 0; at = body.indexOf(newline, at + 1)) {
-    rows += 1;
-  }
-  return rows;
 }
 
 export const handler = makeStep({
