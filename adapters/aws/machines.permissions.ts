@@ -1,5 +1,6 @@
 import type { PermissionList } from '../../core/permissions/permission';
 import { arnOf, taggedAsOurs, taggingAsOurs } from '../../core/permissions/permission';
+import { settingsRead } from './settings.permissions';
 
 const tagIsTheBound = 'replacements get their ids at launch; the tag rejoin:cluster is the bound';
 
@@ -40,6 +41,7 @@ export const machinesQuarantine: PermissionList = [
 ];
 
 export const machinesLaunch: PermissionList = [
+  ...settingsRead,
   {
     sid: 'LaunchMachines',
     actions: ['ec2:RunInstances'],

@@ -1,5 +1,7 @@
 import type { PermissionList } from '../../core/permissions/permission';
 import { arnOf, taggedAsOurs, taggingAsOurs } from '../../core/permissions/permission';
+import { secretsRead } from './secrets.permissions';
+import { settingsRead } from './settings.permissions';
 
 const tagIsTheBound = 'replacements are named while a run goes on; the tag rejoin:cluster is the bound';
 
@@ -33,7 +35,10 @@ export const managedQuarantine: PermissionList = [
   },
 ];
 
+/** An empty instance gets its administrator from the cluster's secret. */
 export const managedCreate: PermissionList = [
+  ...settingsRead,
+  ...secretsRead,
   {
     sid: 'CreateManagedDatabases',
     actions: ['rds:CreateDBInstance', 'rds:RestoreDBInstanceFromDBSnapshot', 'rds:AddTagsToResource'],

@@ -2,9 +2,10 @@ import { RejoinError } from '../../core/errors';
 import type { JsonObject } from '../../core/json';
 import type { Clock } from '../../core/ports/clock';
 import type { Change, ItemKey, Registry, RegistryItem } from '../../core/ports/registry';
-import { describe, holds } from './condition';
+import { describe } from '../../core/registry/condition-text';
+import { checkKey, checkLimits, nameOf } from '../../core/registry/limits';
+import { holds } from './condition';
 import { Journal, type JournalEntry } from './journal';
-import { checkKey, checkLimits, nameOf } from './limits';
 import { RegistryFaults } from './registry-faults';
 
 interface StoredItem {

@@ -1,6 +1,6 @@
-import { RejoinError } from '../../core/errors';
-import type { Json } from '../../core/json';
-import type { Change, ItemKey } from '../../core/ports/registry';
+import { RejoinError } from '../errors';
+import type { Json } from '../json';
+import type { Change, ItemKey } from '../ports/registry';
 
 /** DynamoDB's bounds on a transaction and an item. */
 const changesLimit = 100;
