@@ -30,7 +30,7 @@ export interface LaneWorld {
 }
 
 const requestTimeoutMs = 1_000;
-const retryPauseMs = 10;
+const retryPauseMs = 25;
 /** Shares of 25 inserts, 65 updates and 10 deletes in 100 writes, beside 40 reads. */
 const mix = { insert: 25, update: 65, delete: 10, read: 40 };
 

@@ -34,6 +34,12 @@ export class FlowTable {
     return this.faults.size === 0;
   }
 
+  /** The members that some fault names. */
+  get members(): ReadonlySet<string> {
+    const named = [...this.faults.keys()].flatMap((name) => name.split(arrow));
+    return new Set(named.filter((member) => member !== anyMember));
+  }
+
   /** How bytes get from `from` to `to`; null is a member that nobody has named. */
   flow(from: string | null, to: string | null): Flow {
     if (this.quiet) {
@@ -68,6 +74,8 @@ function slower(one: number | null, other: number | null): number | null {
   return Math.min(one, other);
 }
 
+const arrow = ' -> ';
+
 function key(from: string, to: string): string {
-  return `${from} -> ${to}`;
+  return `${from}${arrow}${to}`;
 }

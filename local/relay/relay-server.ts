@@ -2,6 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { RejoinError } from '../../core/errors';
 import { Channel } from './channel';
 import { ownersOf, type ConnectionEnds } from './connection-owner';
+import { readProcess } from '../processes/process-table';
 import { FlowTable, type FlowFault } from './flow';
 
 export interface Endpoint {
@@ -97,10 +98,18 @@ export class RelayServer {
     if (this.table.quiet) {
       return;
     }
+    // Whose a connection is matters only where it may be one that a fault is about; a member that is dead opens none.
+    const members = this.table.members;
+    const suspects = new Map(
+      [...this.roots].filter(([member, pids]) => members.has(member) && pids.some((pid) => readProcess(pid) !== null)),
+    );
+    if (suspects.size === 0) {
+      return;
+    }
     const unknown = connections.filter((connection) => connection.source === null && connection.ends !== null);
     const owners = ownersOf(
       unknown.flatMap(({ ends }) => (ends === null ? [] : [ends])),
-      this.roots,
+      suspects,
     );
     unknown.forEach((connection, index) => {
       connection.source = owners[index] ?? null;

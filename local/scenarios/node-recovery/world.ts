@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../../adapters/system-clock';
 import type { NodeItem } from '../../../core/cluster/items';
@@ -57,14 +58,22 @@ export interface World {
 export async function startWorld(options: RehearsalOptions, say: (line: string) => void): Promise<World> {
   const run = await RunDirectory.claim(join(process.cwd(), '.rejoin', 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
+  // The cloud gives the directory back when it closes.
+  let released = false;
   const close = async (keepFiles: boolean): Promise<void> => {
     for (const closer of closers.reverse().splice(0)) {
       await closer().catch(() => undefined);
     }
-    await run.release({ keep: keepFiles });
+    if (!released) {
+      await run.release({ keep: keepFiles });
+    } else if (!keepFiles) {
+      await rm(run.path, { recursive: true, force: true });
+    }
   };
   try {
-    return await build(options, run, say, (closer) => closers.push(closer), close);
+    const world = await build(options, run, say, (closer) => closers.push(closer), close);
+    released = true;
+    return world;
   } catch (thrown) {
     await close(options.keep);
     throw thrown;
