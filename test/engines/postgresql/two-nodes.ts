@@ -1,5 +1,11 @@
 import type { Client } from 'pg';
-import type { CapturedChanges, DatabaseAddress } from '../../../core/ports/database-engine';
+import type {
+  CapturedChanges,
+  DatabaseAddress,
+  DatabaseCapture,
+  DatabaseComparison,
+  DatabaseRows,
+} from '../../../core/ports/database-engine';
 import { postgresCapture } from '../../../engines/postgresql/capture/capture';
 import { postgresComparison } from '../../../engines/postgresql/comparison/comparison';
 import { postgresRows } from '../../../engines/postgresql/rows/rows';
@@ -15,15 +21,21 @@ export class TwoNodes {
   /** The slot from which the target follows the source, once opened. */
   slot = '';
 
+  readonly capture: DatabaseCapture;
+  readonly rows: DatabaseRows;
+  readonly comparison: DatabaseComparison;
+
   private constructor(
+    server: TestServer,
     readonly source: DatabaseAddress,
     readonly target: DatabaseAddress,
     readonly onSource: Client,
     readonly onTarget: Client,
-    readonly capture: ReturnType<typeof postgresCapture>,
-    readonly rows: ReturnType<typeof postgresRows>,
-    readonly comparison: ReturnType<typeof postgresComparison>,
-  ) {}
+  ) {
+    this.capture = postgresCapture(server.source);
+    this.rows = postgresRows(server.source);
+    this.comparison = postgresComparison(server.source);
+  }
 
   /** Creates both databases with the same tables. */
   static async make(server: TestServer, tables = oddTables): Promise<TwoNodes> {
@@ -32,15 +44,7 @@ export class TwoNodes {
     const [onSource, onTarget] = [await testClient(server, source), await testClient(server, target)];
     await onSource.query(tables);
     await onTarget.query(tables);
-    return new TwoNodes(
-      source,
-      target,
-      onSource,
-      onTarget,
-      postgresCapture(server.source),
-      postgresRows(server.source),
-      postgresComparison(server.source),
-    );
+    return new TwoNodes(server, source, target, onSource, onTarget);
   }
 
   async openSlot(schemas: readonly string[] = oddSchemas): Promise<string> {

@@ -397,7 +397,7 @@ test('whatever is done to a table with large, unique and identity values, in wha
                    UPDATE ${name} t SET title = s.title FROM s WHERE (t.a, t.b) <> (s.a, s.b) AND (t.a, t.b) IN (SELECT a, b FROM s); COMMIT`,
               truncate: `TRUNCATE ${name}`,
             }[kind];
-            await nodes.onSource.query(sql ?? '');
+            await nodes.onSource.query(sql);
           }
           const changes = await nodes.peek(50_000_000);
           if (changes !== null) {

@@ -101,7 +101,10 @@ test('a range with more bytes than allowed is an error that names it, and ends t
     const [planned] = (await nodes.rows.planRanges(nodes.source, { schemas: oddSchemas, ...whole })).filter(
       ({ range }) => range.table === 'essays',
     );
-    const order = { range: planned?.range as RowRange, columns: planned?.columns ?? [] };
+    if (planned === undefined) {
+      throw new Error('no range of essays');
+    }
+    const order = { range: planned.range, columns: planned.columns };
     const { body } = await nodes.rows.readRange(nodes.source, { ...order, maxBytes: 1_000_000 });
     await expect(nodes.rows.readRange(nodes.source, { ...order, maxBytes: body.length - 1 })).rejects.toMatchObject({
       name: 'SqlFailed',
