@@ -25,7 +25,7 @@ export const rowSession: SessionOptions = { statementTimeoutMs: 600_000, role: '
 const connectTimeoutMs = 5_000;
 
 /** SQLSTATE classes and codes after which the same statement may succeed later. */
-const transientStates = /^(08|57P0|53300|55006|40001|40P01)/;
+const transientStates = /^(08|57P0|53300|55006|55P03|25P03|40001|40P01)/;
 
 /**
  * Runs `work` in one session of its own. Fixed settings make text output the same everywhere: checksums and COPY data
@@ -85,6 +85,12 @@ export async function connect(source: ConnectionSource, address: DatabaseAddress
       'extra_float_digits=3',
       'bytea_output=hex',
       'client_encoding=UTF8',
+      'lc_monetary=C',
+      'xmloption=content',
+      // Rows that a policy hides are an error, and not just missing.
+      'row_security=off',
+      // Compiling takes longer than most of what we ask.
+      'jit=off',
       'search_path=pg_catalog',
     ]
       .map((setting) => `-c ${setting}`)
