@@ -4,11 +4,14 @@ const shared = {
   testEnvironment: 'node',
 };
 
+/** Steps are loaded without the clients of AWS, which take seconds and an environment: see test/support/unused-ports.ts. */
+const stepsAlone = { moduleNameMapper: { '^\\.\\./\\.\\./adapters/ports$': '<rootDir>/test/support/unused-ports.ts' } };
+
 /** Three suites: `unit` has no network and takes seconds; `server` uses real PostgreSQL processes; `aws` talks to moto_server. */
 module.exports = {
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['\\.server\\.test\\.ts$', '\\.aws\\.test\\.ts$', '/node_modules/'] },
-    { ...shared, displayName: 'server', testMatch: ['<rootDir>/test/**/*.server.test.ts'] },
+    { ...shared, ...stepsAlone, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['\\.server\\.test\\.ts$', '\\.aws\\.test\\.ts$', '/node_modules/'] },
+    { ...shared, ...stepsAlone, displayName: 'server', testMatch: ['<rootDir>/test/**/*.server.test.ts'] },
     { ...shared, displayName: 'aws', testMatch: ['<rootDir>/test/**/*.aws.test.ts'] },
   ],
   testTimeout: 60_000,
