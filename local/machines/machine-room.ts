@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RejoinError } from '../../core/errors';
@@ -237,21 +237,23 @@ export function idDigits(name: string): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 17);
 }
 
-/** Below the state directory, unless the user that servers run as can't get there. */
+/** A directory of this run's own: below the state directory, unless the user that servers run as can't get there. */
 async function placeFor(binaries: PostgresBinaries, stateDirectory: string, journal: Journal): Promise<string> {
-  const preferred = join(stateDirectory, 'machines');
-  journal.addDirectory(preferred);
-  await mkdir(preferred, { recursive: true, mode: 0o711 });
-  const probe = join(preferred, 'probe');
-  await makeServerDirectory(binaries.user, probe);
-  const reachable = await canWrite(binaries.user, probe);
-  await rm(probe, { recursive: true });
-  if (reachable) {
-    return preferred;
+  for (const parent of [stateDirectory, tmpdir()]) {
+    const place = await mkdtemp(join(parent, 'rejoin-machines-'));
+    journal.addDirectory(place);
+    await chmod(place, 0o711);
+    const probe = join(place, 'probe');
+    await makeServerDirectory(binaries.user, probe);
+    const reachable = await canWrite(binaries.user, probe);
+    await rm(probe, { recursive: true });
+    if (reachable) {
+      return place;
+    }
+    await rm(place, { recursive: true });
   }
-  await rm(preferred, { recursive: true });
-  const elsewhere = await mkdtemp(join(tmpdir(), 'rejoin-machines-'));
-  journal.addDirectory(elsewhere);
-  await chmod(elsewhere, 0o711);
-  return elsewhere;
+  throw new RejoinError(
+    'ApiRefused',
+    `user '${binaries.user?.name ?? ''}', as whom servers run, can get neither to ${stateDirectory} nor to ${tmpdir()}; let others pass one of them ('chmod o+x')`,
+  );
 }

@@ -199,7 +199,7 @@ export class Machine {
       logFile: join(facts.directory, 'server.log'),
       host: facts.address,
       port: facts.privateDatabasePort,
-      tls: null,
+      tls: (await template.authority?.issue([facts.address])) ?? null,
       durable: template.durable,
       settings: template.settings,
       administrator: template.administrator,

@@ -1,4 +1,5 @@
 import type { Credentials } from '../../core/ports/surroundings';
+import type { CertificateAuthority } from '../postgresql/certificate-authority';
 import type { ServerRole } from '../postgresql/server';
 
 /** What a machine is: where it is, and how to reach what runs on it. */
@@ -43,6 +44,8 @@ export interface ClusterTemplate {
   readonly settings: Readonly<Record<string, string>>;
   /** False: fsync is off, and a power cut may lose data. A killed process loses none in either case. */
   readonly durable: boolean;
+  /** Issues the certificates of its servers, which then take encrypted connections only. @default null: not encrypted */
+  readonly authority?: CertificateAuthority | null;
 }
 
 /** Machines listen this far beside the port at which others reach them. */

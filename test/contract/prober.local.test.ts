@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { LoopbackRange } from '../../local/machines/loopback';
 import { LocalProber } from '../../local/machines/local-prober';
-import { RealClock } from '../../local/real-clock';
+import { systemClock } from '../../adapters/system-clock';
 import { Relay } from '../../local/relay/relay';
 import { describeProberContract } from './prober';
 
@@ -23,7 +23,7 @@ describeProberContract('loopback addresses', async () => {
   await relay.expose({ member: 'machine-2', listen: silent, target });
   await relay.setFlow('site:a', 'machine-2', { state: 'partitioned' });
   return {
-    prober: new LocalProber({ relay, siteAddress: async () => siteAddress }, new RealClock()),
+    prober: new LocalProber({ relay, siteAddress: async () => siteAddress }, systemClock),
     site: 'a',
     open,
     refused: { ...open, port: 5433 },

@@ -3,9 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { systemClock } from '../../adapters/system-clock';
+import type { Clock } from '../../core/ports/clock';
 import type { MachineFacts, ClusterTemplate } from '../../local/machines/templates';
 import { MachineRoom } from '../../local/machines/machine-room';
-import { RealClock } from '../../local/real-clock';
 
 export interface TestRoom {
   readonly room: MachineRoom;
@@ -15,9 +16,12 @@ export interface TestRoom {
   readonly close: () => Promise<void>;
 }
 
-/** A room on the real clock for machines of these clusters; what is not said is as of 'orders', in the sites 'a' and 'b'. */
-export async function openTestRoom(...clusters: readonly Partial<ClusterTemplate>[]): Promise<TestRoom> {
-  const stateDirectory = await mkdtemp(join(tmpdir(), 'rejoin-test-machines-'));
+/** What a test says of a cluster; the first one may name the directory of an earlier room, and the clock. */
+export type TestCluster = Partial<ClusterTemplate> & { readonly stateDirectory?: string; readonly clock?: Clock };
+
+/** A room, on the real clock, for machines of these clusters; what is not said is as of 'orders', in the sites 'a' and 'b'. */
+export async function openTestRoom(...clusters: readonly TestCluster[]): Promise<TestRoom> {
+  const stateDirectory = clusters[0]?.stateDirectory ?? (await mkdtemp(join(tmpdir(), 'rejoin-test-machines-')));
   const template: ClusterTemplate = {
     cluster: 'orders',
     sites: ['a', 'b'],
@@ -32,7 +36,7 @@ export async function openTestRoom(...clusters: readonly Partial<ClusterTemplate
     ...clusters[0],
   };
   const room = await MachineRoom.open({
-    clock: new RealClock(),
+    clock: clusters[0]?.clock ?? systemClock,
     stateDirectory,
     clusters: clusters.map((changes) => ({ ...template, ...changes })),
   });

@@ -9,6 +9,7 @@ import type { ConnectionSource } from '../../engines/postgresql/connection';
 import { identifier } from '../../engines/postgresql/identifier';
 import { LoopbackRange } from '../../local/machines/loopback';
 import { findBinaries } from '../../local/postgresql/binaries';
+import { CertificateAuthority } from '../../local/postgresql/certificate-authority';
 import { copyDataDirectory, makeServerDirectory, makeTemplate } from '../../local/postgresql/data-directory';
 import { startServer, type PostgresServer, type ServerOrder } from '../../local/postgresql/server';
 
@@ -21,6 +22,8 @@ export interface TestServerOptions {
   readonly nodeId?: string;
   /** True: fsync stays on, so that a kill loses no commit. @default false */
   readonly durable?: boolean;
+  /** True: takes encrypted connections only, and `source` has the authority of its certificate. @default false */
+  readonly tls?: boolean;
   /** Lines of postgresql.conf, such as `{ max_slot_wal_keep_size: '1MB' }`. @default {} */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -66,6 +69,7 @@ async function startIn(
   const credentials = { username: 'admin', password: randomBytes(12).toString('hex') };
   // The server's user has to pass.
   await chmod(folder, 0o711);
+  const authority = options.tls === true ? await CertificateAuthority.make() : null;
   const place = join(folder, 'server');
   await makeServerDirectory(binaries.user, place);
   const template = join(folder, 'template');
@@ -76,7 +80,7 @@ async function startIn(
     logFile: join(place, 'server.log'),
     host,
     port,
-    tls: null,
+    tls: (await authority?.issue([host])) ?? null,
     durable: options.durable ?? false,
     settings: options.settings ?? {},
     administrator: credentials,
@@ -94,7 +98,7 @@ async function startIn(
       database: 'postgres',
     },
     credentials,
-    source: { credentials: async () => credentials, certificateAuthority: async () => null },
+    source: { credentials: async () => credentials, certificateAuthority: async () => authority?.certificate ?? null },
     get server() {
       return server;
     },

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemClock } from '../../../adapters/system-clock';
 import type { MachineObservation } from '../../../core/ports/machines';
 import { LocalHostCommands } from '../../../local/machines/local-host-commands';
 import { LocalMachines } from '../../../local/machines/local-machines';
 import { LocalProber } from '../../../local/machines/local-prober';
 import type { MachineFacts } from '../../../local/machines/templates';
-import { RealClock } from '../../../local/real-clock';
 import { eventually } from '../../contract/gaps';
+import { ManualClock } from '../../support/manual-clock';
 import { clientOf, openTestRoom, type TestRoom } from '../../support/machine-room';
 
 /** Answers on its port with its node's name; says who it is in its log. */
@@ -30,7 +32,7 @@ beforeAll(async () => {
     roles: [{ username: 'app', password: 'secret', kind: 'application' }],
   });
   machines = new LocalMachines(shared.room, { bootMs: 10, stopMs: 10, healthReportMs: 150 });
-  prober = new LocalProber(shared.room, new RealClock());
+  prober = new LocalProber(shared.room, systemClock);
 });
 
 afterAll(async () => {
@@ -81,17 +83,33 @@ test('runs a server with the cluster’s roles and databases, and an agent besid
   );
 });
 
-test('a machine that was killed refuses connections, stays running in the API, and fails its checks after a while', async () => {
+test('a machine that was killed refuses connections, and its data may be gone', async () => {
   const { machineId, facts } = await launch();
-  await observed(machineId, (seen) => seen.healthy === true);
   const client = await clientOf(shared.template, facts);
   await shared.room.machine(machineId).kill({ deleteData: true });
   await expect(client.query('SELECT 1')).rejects.toThrow();
   expect(await probe(facts, 5432)).toBe('refused');
   expect(await probe(facts, 7400)).toBe('refused');
-  expect(await machines.observe(machineId)).toMatchObject({ state: 'running', healthy: true });
   expect(existsSync(join(facts.directory, 'data'))).toBe(false);
-  await observed(machineId, (seen) => seen.state === 'running' && seen.healthy === false);
+});
+
+test('a machine that was killed stays running in the API, and fails its health checks after a while', async () => {
+  const clock = new ManualClock();
+  const other = await openTestRoom({ clock });
+  const api = new LocalMachines(other.room, { healthReportMs: 1_000, viewLagMs: 100 });
+  const order = { cluster: 'orders', nodeId: 'orders-1', site: 'a', clientToken: 'one', launchTemplate: null };
+  const { machineId } = await api.launchReady({ ...order, volumeSnapshot: null });
+  const told = async (afterMs: number): Promise<MachineObservation | null> => {
+    clock.advance(afterMs);
+    return api.observe(machineId);
+  };
+  expect(await told(99)).toBeNull();
+  expect(await told(1)).toMatchObject({ state: 'running', healthy: null });
+  expect(await told(900)).toMatchObject({ state: 'running', healthy: true });
+  await other.room.machine(machineId).kill({ deleteData: true });
+  expect(await told(999)).toMatchObject({ state: 'running', healthy: true });
+  expect(await told(1)).toMatchObject({ state: 'running', healthy: false });
+  await other.close();
 });
 
 test('a stopped machine answers nobody, and comes back with its data', async () => {
@@ -246,4 +264,28 @@ test('a server that does not come up leaves a machine that is not healthy, and s
     (seen) => seen?.state === 'running' && seen.healthy === false,
   );
   await broken.close();
+});
+
+test('a run that kept its files is not in the way of the next one in its directory', async () => {
+  const kept = await openTestRoom({});
+  const order = {
+    cluster: 'orders',
+    nodeId: 'orders-1',
+    site: 'a',
+    clientToken: 'the same',
+    launchTemplate: null,
+    volumeSnapshot: null,
+  };
+  const first = await new LocalMachines(kept.room).launchReady(order);
+  const { directory } = kept.room.machine(first.machineId).facts;
+  await kept.room.close({ keepFiles: true });
+  expect(existsSync(join(directory, 'server.log'))).toBe(true);
+
+  const next = await openTestRoom({ stateDirectory: kept.stateDirectory });
+  const second = await new LocalMachines(next.room).launchReady(order);
+  const client = await clientOf(next.template, next.room.machine(second.machineId).facts);
+  await client.end();
+  await next.close();
+  expect(existsSync(join(directory, 'server.log'))).toBe(true);
+  await rm(dirname(directory), { recursive: true });
 });

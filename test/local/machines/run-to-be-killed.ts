@@ -1,12 +1,12 @@
 import { readProcess, descendantsOf } from '../../../local/processes/process-table';
 import { LocalMachines } from '../../../local/machines/local-machines';
 import { MachineRoom } from '../../../local/machines/machine-room';
-import { RealClock } from '../../../local/real-clock';
+import { systemClock } from '../../../adapters/system-clock';
 
 /** A run with one machine in the state directory given; says what it has started, and waits to be killed. */
 async function main(stateDirectory: string): Promise<void> {
   const room = await MachineRoom.open({
-    clock: new RealClock(),
+    clock: systemClock,
     stateDirectory,
     clusters: [
       {
