@@ -27,17 +27,19 @@ export const makeStep = (ports: Ports) =>
       const clusterRegistry = new ClusterRegistry(ports.registry);
       const cluster = await ports.settings.cluster(name);
       const moving = (await clusterRegistry.shards(name)).filter((shard) => shard.state === 'moving');
-      const unopened: unknown[] = [];
+      let unopened: Error | null = null;
       for (const shard of moving) {
         const primary = await clusterRegistry.node(name, shard.primary);
-        await ports.databases
-          .openShard(databaseOf(cluster, primary), { shard: shard.id, epoch: shard.epoch })
+        try {
+          await ports.databases.openShard(databaseOf(cluster, primary), { shard: shard.id, epoch: shard.epoch });
+        } catch (thrown) {
           // Where the server does not answer, the registry must say so all the same: then its follower may take over.
-          .catch((thrown: unknown) => unopened.push(thrown));
+          unopened = thrown instanceof Error ? thrown : new Error(String(thrown));
+        }
         await clusterRegistry.changeShard(name, shard, shardInSync(shard));
       }
-      if (unopened[0] !== undefined) {
-        throw unopened[0];
+      if (unopened !== null) {
+        throw unopened;
       }
       const ids = moving.map((shard) => shard.id);
       return {

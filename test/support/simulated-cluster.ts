@@ -335,7 +335,7 @@ export class SimulatedCluster {
       if (shard.primary === nodeId && shard.follower !== null) {
         const address = await this.address(shard.follower);
         await this.databases.pauseFollowing(address, followName(shard));
-        const fence = { kind: 'follower', api: 'no apply worker is left', probes: [] } as const;
+        const fence = { kind: 'follower' as const, api: 'no apply worker is left', probes: [] };
         const after = shardAfterPromotion(shard, shard.follower, fence, this.clock.nowMs());
         await this.registry.changeShard(cluster, shard, after);
         await this.databases.openShard(address, { shard: shard.id, epoch: after.epoch });
