@@ -5,7 +5,9 @@ import type { CfnFunction } from 'aws-cdk-lib/aws-lambda';
 import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { Permission, PermissionList } from '../../core/permissions/permission';
+import type { PermissionList } from '../../core/permissions/permission';
+import type { Wildcard } from './allowed';
+import { allowed } from './allowed';
 import { bundleStep, entryFile, entryMetadata } from './bundling';
 import { networkInterfaces } from './lambda.permissions';
 import { logRetention } from './log-retention';
@@ -37,7 +39,7 @@ export class CodeFunction extends Construct {
   readonly entry: string;
   readonly codec: boolean;
   /** The resources with a `*` that it may use, and why. */
-  readonly wildcards: readonly { readonly resource: string; readonly reason: string }[];
+  readonly wildcards: readonly Wildcard[];
 
   constructor(scope: Construct, id: string, props: CodeFunctionProps) {
     super(scope, id);
@@ -75,8 +77,12 @@ export class CodeFunction extends Construct {
       // Said directly: the CDK's own subnets want to know more than an id.
       resource.vpcConfig = { subnetIds: [...props.place.subnetIds], securityGroupIds: [props.place.groupId] };
     }
-    const permissions = [...(props.place === null ? [] : [networkInterfaces]), ...props.permissions].flat();
-    this.wildcards = [...new Set(permissions)].flatMap((permission) => this.allow(role, permission));
+    const ofPlace = props.place === null ? [] : [networkInterfaces];
+    const { statements, wildcards } = allowed([...ofPlace, ...props.permissions], surroundings.names);
+    for (const statement of [...statements, ...(props.place === null ? [] : [noInterfacesByCode(this)])]) {
+      role.addToPolicy(statement);
+    }
+    this.wildcards = wildcards;
   }
 
   private code(props: CodeFunctionProps): Code {
@@ -86,31 +92,20 @@ export class CodeFunction extends Construct {
     const bundle = bundleStep(props.entry, { codec: props.codec });
     return Code.fromAsset(bundle.folder, { assetHash: bundle.hash });
   }
+}
 
-  /** @returns the resources with a `*` */
-  private allow(role: Role, permission: Permission): { resource: string; reason: string }[] {
-    const { names } = surroundingsOf(this);
-    const resources = permission.resources(names);
-    if (resources.length === 0) {
-      return [];
-    }
-    const wildcards = resources.filter((resource) => resource.includes('*'));
-    if (wildcards.length > 0 !== (permission.wildcardReason !== undefined)) {
-      throw new Error(
-        `permission '${permission.sid}' of '${this.node.path}' needs a wildcardReason exactly when a resource has a '*'`,
-      );
-    }
-    role.addToPolicy(
-      new PolicyStatement({
-        sid: permission.sid,
-        effect: Effect.ALLOW,
-        actions: [...permission.actions],
-        resources: [...resources],
-        conditions: permission.conditions?.(names) ?? {},
-      }),
-    );
-    return wildcards.map((resource) => ({ resource, reason: permission.wildcardReason ?? '' }));
-  }
+/** Lambda needs the interfaces in the function's name; the function's own code does not. */
+function noInterfacesByCode(construct: Construct): PolicyStatement {
+  const { partition, region, account } = Stack.of(construct);
+  return new PolicyStatement({
+    sid: 'NoInterfacesByCode',
+    effect: Effect.DENY,
+    actions: networkInterfaces.flatMap(({ actions }) => actions),
+    resources: ['*'],
+    conditions: {
+      ArnLike: { 'lambda:SourceFunctionArn': `arn:${partition}:lambda:${region}:${account}:function:*` },
+    },
+  });
 }
 
 /** A function that is called by its own name, never by a version: its callers may call nothing else. */

@@ -3,6 +3,7 @@ import { CfnPolicy } from 'aws-cdk-lib/aws-iam';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { flattenCfnReference } from 'cdk-nag/lib/utils/flatten-cfn-reference';
 import type { IConstruct } from 'constructs';
+import { AgentPolicy } from '../constructs/agent-policy';
 import { CodeFunction } from '../constructs/code-function';
 import { Workflow } from '../constructs/workflow';
 
@@ -22,7 +23,7 @@ export function checkApp(app: App): void {
     reason: 'nodejs22.x is what the tests and the binary of the codec are checked with',
   });
   for (const construct of app.node.findAll()) {
-    if (construct instanceof CodeFunction) {
+    if (construct instanceof CodeFunction || construct instanceof AgentPolicy) {
       for (const { resource, reason } of construct.wildcards) {
         acknowledgeWildcard(construct, asInTemplate(construct, resource), reason);
       }

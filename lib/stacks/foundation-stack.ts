@@ -12,6 +12,7 @@ import { registryTable } from '../../adapters/aws/registry.permissions';
 import { settingsPrefix } from '../../adapters/aws/settings.permissions';
 import type { ClusterSettings } from '../../core/cluster/settings';
 import type { AppSettings } from '../config/app-settings';
+import { AgentPolicy } from '../constructs/agent-policy';
 import { FoundationBuckets } from '../constructs/foundation-buckets';
 import { FoundationKey } from '../constructs/foundation-key';
 import { Prober } from '../constructs/prober';
@@ -70,6 +71,7 @@ export class FoundationStack extends Stack {
     this.shared = this.share(parts);
     this.provide(this, parts);
     this.makeProbers(parts.stepsGroupId);
+    new AgentPolicy(this, 'Agents', { nodeRole: this.settings.nodeRole ?? null });
   }
 
   /** Lets the steps, machines and triggers of another stack find what they stand on. */

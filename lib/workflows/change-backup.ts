@@ -4,6 +4,7 @@ import { Fail, Succeed } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { executionsRead, executionsStart } from '../../adapters/aws/executions.permissions';
 import { backupsRead, backupsWrite } from '../../adapters/aws/objects.permissions';
+import { settingsRead } from '../../adapters/aws/settings.permissions';
 import type { Outcome } from '../../core/outcome/outcome';
 import { Step } from '../constructs/step';
 import { Workflow } from '../constructs/workflow';
@@ -35,7 +36,7 @@ class ChangeBackupStory extends Construct {
     const begin = new Step(this, 'BeginCapture', {
       entry: 'change-backup/begin-capture',
       timeout: Duration.seconds(30),
-      reaches: 'databases',
+      uses: [settingsRead],
     }).state('Begin the capture', {
       input: { asked: '{% $states.input %}' },
       assign: {

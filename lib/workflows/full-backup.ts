@@ -6,6 +6,7 @@ import { eventsPublish } from '../../adapters/aws/events.permissions';
 import { executionsRead } from '../../adapters/aws/executions.permissions';
 import { notificationsPublish } from '../../adapters/aws/notifications.permissions';
 import { backupsRead, backupsRemove, backupsWrite } from '../../adapters/aws/objects.permissions';
+import { settingsRead } from '../../adapters/aws/settings.permissions';
 import type { Outcome } from '../../core/outcome/outcome';
 import { Step, type StepProps } from '../constructs/step';
 import { Workflow } from '../constructs/workflow';
@@ -99,6 +100,7 @@ class FullBackupStory extends Construct {
 
   private listChunks() {
     return this.step('ListChunks', 'full-backup/list-chunks', {
+      reaches: 'aws',
       timeout: Duration.minutes(5),
       memoryMiB: 1_024,
       uses: [backupsRead, backupsWrite],
@@ -116,6 +118,7 @@ class FullBackupStory extends Construct {
 
   private writeManifest() {
     return this.step('WriteManifest', 'full-backup/write-manifest', {
+      reaches: 'aws',
       timeout: Duration.minutes(10),
       memoryMiB: 1_024,
       uses: [backupsRead, backupsWrite],
@@ -133,6 +136,7 @@ class FullBackupStory extends Construct {
 
   private judge() {
     return this.step('ConcludeBackup', 'full-backup/conclude-backup', {
+      reaches: 'aws',
       timeout: Duration.minutes(10),
       memoryMiB: 1_024,
       uses: [backupsRead, eventsPublish, notificationsPublish],
@@ -156,9 +160,10 @@ class FullBackupStory extends Construct {
       codec: true,
     }).state('Drop the previous slots', { input: backup, retry: ['LeaseHeld'], otherwise: notTidy });
     const removeOld = this.step('RemoveOld', 'full-backup/remove-old', {
+      reaches: 'aws',
       timeout: Duration.minutes(15),
       memoryMiB: 1_024,
-      uses: [backupsRead, backupsRemove],
+      uses: [settingsRead, backupsRead, backupsRemove],
     }).state('Remove what is too old', { input: { cluster: '{% $cluster %}' }, otherwise: notTidy });
     return dropPrevious.next(removeOld).next(this.succeeds('Recovered', 'recovered', '$verdict.reason')).startState;
   }
@@ -190,7 +195,7 @@ class FullBackupStory extends Construct {
       .next(this.ends('Undone', 'undone', failureInWords('failure'))).startState;
   }
 
-  private step(id: string, entry: string, props: Omit<StepProps, 'entry' | 'reaches'>): Step {
+  private step(id: string, entry: string, props: Omit<StepProps, 'entry'>): Step {
     return new Step(this, id, { entry, reaches: 'databases', ...props });
   }
 

@@ -3,6 +3,7 @@ import type { INextable, Map as InlineMap, State } from 'aws-cdk-lib/aws-stepfun
 import { Pass } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { backupsRead, backupsWrite } from '../../adapters/aws/objects.permissions';
+import { settingsRead } from '../../adapters/aws/settings.permissions';
 import { Step } from '../constructs/step';
 import { beginTurns, iterationDone, iterationFailed, iterations, outOfTurns } from './iterations';
 import type { IterationsProps } from './iterations';
@@ -255,8 +256,7 @@ export class RestoreRows extends Construct {
     const step = new Step(this, 'MeasurePasses', {
       entry: 'restore/measure-passes',
       timeout: Duration.seconds(20),
-      // Settings are read from the same place as by steps that reach databases.
-      reaches: 'databases',
+      uses: [settingsRead],
     });
     return step.state('Measure the pass', {
       input: {
