@@ -8,6 +8,8 @@ export interface ConnectionSource {
   credentials(cluster: string): Promise<Credentials>;
   /** The certificate authority that servers are verified against; null: the cluster has TLS disabled (loopback only). */
   certificateAuthority(cluster: string): Promise<string | null>;
+  /** The IP address of a host that the system's own resolver does not know. @default the system's resolver */
+  addressOf?(host: string): Promise<string>;
 }
 
 export interface SessionOptions {
@@ -62,11 +64,24 @@ export async function inTransaction<T>(client: Client, work: () => Promise<T>): 
   }
 }
 
+/** What to connect to: the name itself, unless the source knows names that the system does not. */
+export async function reachableHost(source: ConnectionSource, address: DatabaseAddress): Promise<string> {
+  return (await source.addressOf?.(address.host)) ?? address.host;
+}
+
 /** Opens a session that the caller ends. @throws as withSession */
-export async function connect(source: ConnectionSource, address: DatabaseAddress, options: SessionOptions): Promise<Client> {
-  const [credentials, ca] = await Promise.all([source.credentials(address.cluster), source.certificateAuthority(address.cluster)]);
+export async function connect(
+  source: ConnectionSource,
+  address: DatabaseAddress,
+  options: SessionOptions,
+): Promise<Client> {
+  const [credentials, ca, host] = await Promise.all([
+    source.credentials(address.cluster),
+    source.certificateAuthority(address.cluster),
+    reachableHost(source, address),
+  ]);
   const client = new Client({
-    host: address.host,
+    host,
     port: address.port,
     database: address.database,
     user: credentials.username,
@@ -117,7 +132,9 @@ function asRejoinError(thrown: unknown, address: DatabaseAddress): Error {
     if (thrown.code === '53100') {
       return new RejoinError('NoDiskSpace', `${said}; free space on that node`, { cause: thrown });
     }
-    return new RejoinError(transientStates.test(thrown.code ?? '') ? 'SqlUnavailable' : 'SqlFailed', said, { cause: thrown });
+    return new RejoinError(transientStates.test(thrown.code ?? '') ? 'SqlUnavailable' : 'SqlFailed', said, {
+      cause: thrown,
+    });
   }
   return new RejoinError('SqlUnavailable', `${where} can't be reached: ${messageOf(thrown)}`, { cause: thrown });
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from '../../adapters/system-clock';
 import { systemRandom } from '../../adapters/system-random';
@@ -28,6 +29,7 @@ import { postgresWatches } from '../../engines/postgresql/watch/server-watch';
 import type { ConnectionSource } from '../../engines/postgresql/connection';
 import { ControlClient } from '../control/control-client';
 import { remoteMethods, type PortName, type RemotePorts } from '../control/remote-ports';
+import { resolve } from '../dns/resolve';
 import { announcing } from '../lambdas/effect-hook';
 import { LocalObjects } from '../objects/local-objects';
 import { databaseEffect } from './database-effects';
@@ -73,6 +75,7 @@ function connections(): ConnectionSource {
     credentials: async (cluster) => files.credentials((await files.cluster(cluster)).secret),
     // Local databases listen on loopback addresses only.
     certificateAuthority: async () => null,
+    addressOf: async (host) => addressIn(process.env['REJOIN_DNS'], host),
   };
 }
 
@@ -92,6 +95,14 @@ function remote<P extends PortName>(name: P): RemotePorts[P] {
 function bucket(variable: string): Objects {
   const objects = new LocalObjects(join(environment('REJOIN_DIRECTORY'), 'objects'), environment(variable));
   return announcing(objects, (method) => (method === 'write' || method === 'remove' ? 'changes' : 'reads'));
+}
+
+/** Local names are known to the local name server only, whose address the cloud gives as `host:port`. */
+async function addressIn(server: string | undefined, host: string): Promise<string> {
+  const [address, port] = server?.split(':') ?? [];
+  return address === undefined || isIP(host) !== 0
+    ? host
+    : resolve(host, { server: { host: address, port: Number(port) } });
 }
 
 /** @throws InvalidSettings */

@@ -26,6 +26,8 @@ export interface LocalCloudOptions {
   /** @default the computer's own */
   readonly random?: Random;
   readonly limits?: Partial<FunctionLimits>;
+  /** What functions find in their environment besides: a rehearsal's own switches. @default nothing */
+  readonly environment?: Readonly<Record<string, string>>;
   /** How often alarms are judged. @default 1,000 */
   readonly alarmEveryMs?: number;
   /** How long Lambda waits before it calls a function again for an event that it failed; AWS: 1 and 2 minutes. @default 1 s and 2 s */

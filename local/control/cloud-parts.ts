@@ -76,7 +76,7 @@ export async function startParts(options: LocalCloudOptions, path: string, app: 
     const functions = await LocalFunctions.start({
       functions: app.functions,
       folder: path,
-      environment,
+      environment: { ...options.environment, ...environment },
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       onCall: (call) => {
         calls.push(call);

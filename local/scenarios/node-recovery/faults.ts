@@ -339,7 +339,7 @@ async function tryWrite(server: CheckedServer, shard: string): Promise<string> {
 function checkedServer(world: World, node: NodeItem): CheckedServer {
   return {
     nodeId: node.id,
-    host: node.host,
+    host: world.room.machine(node.machineId).facts.address,
     port: node.port,
     database: world.settings.database,
     administrator: world.administrator,

@@ -190,7 +190,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     .filter((node) => node.state === 'serving')
     .map((node) => ({
       nodeId: node.id,
-      host: node.host,
+      host: world.room.machine(node.machineId).facts.address,
       port: node.port,
       database: world.settings.database,
       administrator: world.administrator,

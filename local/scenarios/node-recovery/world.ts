@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { systemClock } from '../../../adapters/system-clock';
 import type { NodeItem } from '../../../core/cluster/items';
@@ -13,6 +14,7 @@ import { makeApp } from '../../../lib/stacks/make-app';
 import { LocalCloud } from '../../control/local-cloud';
 import { RunDirectory } from '../../control/run-directory';
 import { DnsServer } from '../../dns/dns-server';
+import { resolve } from '../../dns/resolve';
 import { LocalDns } from '../../dns/local-dns';
 import { bundleFunctions } from '../../lambdas/bundle-functions';
 import { LocalHostCommands } from '../../machines/local-host-commands';
@@ -99,6 +101,7 @@ async function build(
 
   // Agents are started with their machines, and by then the cloud that they call is there.
   let cloud: LocalCloud | null = null;
+  let dnsAddress = '';
   const room = await MachineRoom.open({
     clock: systemClock,
     stateDirectory: run.machines,
@@ -109,11 +112,10 @@ async function build(
         databasePort,
         agentPort,
         agent: (machine) =>
-          agentCommand(
-            machine,
-            directory,
-            cloud?.agentEnvironment({ nodeId: machine.nodeId, address: machine.address }) ?? {},
-          ),
+          agentCommand(machine, directory, {
+            ...cloud?.agentEnvironment({ nodeId: machine.nodeId, address: machine.address }),
+            REJOIN_DNS: dnsAddress,
+          }),
         administrator,
         roles: [{ ...application, kind: 'application' }],
         databases: [database],
@@ -127,6 +129,10 @@ async function build(
   const dns = new LocalDns({ clock: systemClock, zone: zoneName });
   const dnsServer = await DnsServer.start({ zone: dns.published });
   onClose(() => dnsServer.close());
+  dnsAddress = `${dnsServer.host}:${dnsServer.port}`;
+  const addressOf = async (host: string): Promise<string> =>
+    isIP(host) === 0 ? resolve(host, { server: dnsServer }) : host;
+  const localProber = new LocalProber(room, systemClock);
   cloud = await LocalCloud.start({
     directory: run,
     templates: assembly.directory,
@@ -136,12 +142,15 @@ async function build(
       machines,
       managedDatabases: new LocalManagedDatabases(room),
       dns,
-      prober: new LocalProber(room, systemClock),
+      prober: { probe: async (target) => localProber.probe({ ...target, host: await addressOf(target.host) }) },
       hostCommands: new LocalHostCommands(room, machines),
     },
     keep: true,
     say,
-    environment: options.ablate.length === 0 ? {} : { REJOIN_ABLATE: options.ablate.join(',') },
+    environment: {
+      REJOIN_DNS: dnsAddress,
+      ...(options.ablate.length === 0 ? {} : { REJOIN_ABLATE: options.ablate.join(',') }),
+    },
     handlesSignals: false,
   });
   const started = cloud;
@@ -158,11 +167,20 @@ async function build(
       (node) =>
         ({
           action: 'create',
-          record: { name: `${node.id}.${zoneName}`, type: 'A', ttlSeconds: 5, values: [node.host] },
+          record: {
+            name: `${node.id}.${zoneName}`,
+            type: 'A',
+            ttlSeconds: 5,
+            values: [room.machine(node.machineId).facts.address],
+          },
         }) as const,
     ),
   );
-  const source: ConnectionSource = { credentials: async () => administrator, certificateAuthority: async () => null };
+  const source: ConnectionSource = {
+    credentials: async () => administrator,
+    certificateAuthority: async () => null,
+    addressOf,
+  };
   const engine = postgresEngine(source);
   say(`makes ${options.shards} shards with ${options.rows.toLocaleString('en')} rows on two owners each`);
   const shop = {
@@ -208,13 +226,13 @@ async function launchNodes(
         launchTemplate: null,
         volumeSnapshot: null,
       });
-      const { machineId, address } = machine;
+      const { machineId } = machine;
       return {
         id,
         site,
         machineKind: 'ec2',
         machineId,
-        host: address ?? '',
+        host: `${id}.${zoneName}`,
         port: databasePort,
         state: 'serving',
         builder: null,
