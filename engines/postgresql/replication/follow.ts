@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { publicationName } from '../../../core/cluster/names';
 import type { LogPosition } from '../../../core/cluster/position';
 import type { DatabaseAddress } from '../../../core/ports/database-engine';
-import type { ConnectionSource } from '../connection';
+import { type ConnectionSource, reachableHost } from '../connection';
 import { identifier, literal } from '../identifier';
 import { placeAuthorityFile } from './authority-file';
 import { conninfo } from './conninfo';
