@@ -66,8 +66,8 @@ export function verdictOf(thrown: unknown): Answer {
   if (thrown instanceof DatabaseError) {
     return { verdict: 'failing', detail: `${thrown.code ?? 'no code'}: ${thrown.message}` };
   }
-  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : null;
-  const hungUp = messageOf(thrown).startsWith("Connection terminated");
+  const code = codeOf(thrown);
+  const hungUp = messageOf(thrown).includes('Connection terminated');
   if ((code !== null && refusals.has(code)) || hungUp) {
     return {
       verdict: 'refused',
@@ -78,6 +78,13 @@ export function verdictOf(thrown: unknown): Answer {
     return { verdict: 'timed out', detail: `${code}: ${messageOf(thrown)}` };
   }
   return { verdict: 'failing', detail: messageOf(thrown) };
+}
+
+/** The system's code. Looks at the shape: an error may come from another realm, where its class is another one. */
+function codeOf(thrown: unknown): string | null {
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : null;
 }
 
 async function firstOf(asked: Promise<Answer>, timeoutMs: number): Promise<Answer> {
