@@ -61,9 +61,9 @@ class FullBackupStory extends Construct {
     const story = this.openSlots()
       .next(this.planChunks())
       .next(this.listChunks())
-      .next(this.overChunks('Read the rows', this.backUpChunk()))
+      .next(this.overChunks('Read the rows', 'Read the rows of a chunk', this.backUpChunk()))
       .next(this.writeManifest())
-      .next(this.overChunks('Read the chunks back', this.verifyChunk()))
+      .next(this.overChunks('Read the chunks back', 'Read a chunk back', this.verifyChunk()))
       .next(this.judge())
       .next(
         choice(this, 'Could it be restored?')
@@ -202,7 +202,7 @@ class FullBackupStory extends Construct {
   private overGroups(name: string, one: string, step: Step) {
     const state = step.state(one, {
       input: { ...backup, shards: '{% $states.context.Map.Item.Value %}' },
-      otherwise: iterationFailed(this, `${one} failed`, 'groupFailure'),
+      otherwise: iterationFailed(this, `${one}: failed`, 'groupFailure'),
       failureVariable: 'groupFailure',
     });
     return iterations(this, {
@@ -215,16 +215,16 @@ class FullBackupStory extends Construct {
   }
 
   /** A distributed map over all chunks, each in an execution of its own, which sees no variables of ours. */
-  private overChunks(name: string, step: Step): DistributedMap {
+  private overChunks(name: string, one: string, step: Step): DistributedMap {
     const place = new Construct(this, `${name} (map)`);
-    const state = step.state(`${name} of one chunk`, {
+    const state = step.state(one, {
       input: {
         cluster: '{% $states.input.cluster %}',
         backup: '{% $states.input.backup %}',
         chunk: '{% $states.input.chunk %}',
       },
       output: '{% null %}',
-      otherwise: iterationFailed(place, `${name} of one chunk failed`, 'chunkFailure'),
+      otherwise: iterationFailed(place, `${one}: failed`, 'chunkFailure'),
       failureVariable: 'chunkFailure',
     });
     const map = DistributedMap.jsonata(place, name, {
