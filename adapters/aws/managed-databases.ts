@@ -175,7 +175,6 @@ export class RdsManagedDatabases implements ManagedDatabases {
         StorageEncrypted: like.StorageEncrypted,
         ...(like.StorageEncrypted === true ? { KmsKeyId: like.KmsKeyId } : {}),
         BackupRetentionPeriod: like.BackupRetentionPeriod,
-        // A group of an instance without a database of that name would be another instance.
         DBName: cluster.database,
         MasterUsername: username,
         MasterUserPassword: password,
@@ -244,7 +243,7 @@ function sharedInput(order: ManagedOrder, like: DBInstance, zone: string): Share
     VpcSecurityGroupIds: [order.quarantineGroup],
     AvailabilityZone: zone,
     DBParameterGroupName: like.DBParameterGroups?.[0]?.DBParameterGroupName,
-    OptionGroupName: like.OptionGroupMemberships?.[0]?.OptionGroupName,
+    OptionGroupName: ownOptionGroup(like),
     StorageType: like.StorageType,
     Iops: like.Iops,
     StorageThroughput: like.StorageThroughput,
@@ -259,6 +258,12 @@ function sharedInput(order: ManagedOrder, like: DBInstance, zone: string): Share
       { Key: siteTag, Value: order.site },
     ],
   };
+}
+
+/** RDS makes the default groups itself when they are first needed, and takes them by name only after that. */
+function ownOptionGroup(like: DBInstance): string | undefined {
+  const names = (like.OptionGroupMemberships ?? []).flatMap(({ OptionGroupName }) => OptionGroupName ?? []);
+  return names.find((name) => !name.startsWith('default:'));
 }
 
 /** The Availability Zone of a site: that of its subnet, which the instance's subnet group knows. */
