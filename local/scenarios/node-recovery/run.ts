@@ -187,7 +187,8 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     (node) => node.state === 'serving' && !world.nodes.some((first) => first.id === node.id),
   );
   const servers: CheckedServer[] = nodes
-    .filter((node) => node.state === 'serving')
+    // A dead one, which a refusal leaves as it is, can be asked nothing.
+    .filter((node) => node.state === 'serving' && world.room.machine(node.machineId).databaseRunning)
     .map((node) => ({
       nodeId: node.id,
       host: world.room.machine(node.machineId).facts.address,

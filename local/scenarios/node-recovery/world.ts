@@ -60,22 +60,18 @@ export interface World {
 export async function startWorld(options: RehearsalOptions, say: (line: string) => void): Promise<World> {
   const run = await RunDirectory.claim(join(process.cwd(), '.rejoin', 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
-  // The cloud gives the directory back when it closes.
-  let released = false;
   const close = async (keepFiles: boolean): Promise<void> => {
     for (const closer of closers.reverse().splice(0)) {
       await closer().catch(() => undefined);
     }
-    if (!released) {
-      await run.release({ keep: keepFiles });
-    } else if (!keepFiles) {
+    // The cloud gave the directory back when it closed, unless it never was.
+    await run.release({ keep: true }).catch(() => undefined);
+    if (!keepFiles) {
       await rm(run.path, { recursive: true, force: true });
     }
   };
   try {
-    const world = await build(options, run, say, (closer) => closers.push(closer), close);
-    released = true;
-    return world;
+    return await build(options, run, say, (closer) => closers.push(closer), close);
   } catch (thrown) {
     await close(options.keep);
     throw thrown;
