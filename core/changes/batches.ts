@@ -62,7 +62,7 @@ export interface ChangeBatch {
 }
 
 /**
- * Folds a segment's transactions into batches, one at a time, so that only one is in memory.
+ * Folds a segment's transactions into batches, as they are asked for, so that only one or two are in memory.
  *
  * @throws ChunkDamaged when the segment is not made of whole transactions
  */
@@ -73,6 +73,8 @@ export class BatchReader {
   private tables = new Map<number, TableCompaction>();
   private rows = 0;
   private bytes = 0;
+  /** Undefined: not folded yet. */
+  private prepared: ChangeBatch | null | undefined;
   private transaction: 'none' | 'taken' | 'passed over' = 'none';
 
   /**
@@ -91,6 +93,20 @@ export class BatchReader {
 
   /** The next batch, or null when there is none. */
   next(): ChangeBatch | null {
+    this.prepare();
+    const batch = this.prepared ?? null;
+    this.prepared = undefined;
+    return batch;
+  }
+
+  /** Folds the next batch ahead of time. */
+  prepare(): void {
+    if (this.prepared === undefined) {
+      this.prepared = this.fold();
+    }
+  }
+
+  private fold(): ChangeBatch | null {
     const { reader, body, limits } = this;
     let to: bigint | null = null;
     while (reader.next()) {

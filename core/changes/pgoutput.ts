@@ -226,10 +226,11 @@ class MessageReader {
   tuple(): Tuple {
     const { body, end } = this;
     const count = this.int16();
-    const values: Tuple = [];
+    // Made at its size: growing leaves garbage behind for every row.
+    const values = new Array<number>(count);
     let at = this.at;
     for (let column = 0; column < count; column += 1) {
-      values.push(at);
+      values[column] = at;
       const kind = body[at];
       if (kind === valueKind.text) {
         if (at + 5 > end) {

@@ -93,15 +93,18 @@ async function applyBatches(
   order: ApplyOrder,
   work: { readonly reader: BatchReader; readonly appliers: Appliers; readonly before: LogPosition | null },
 ): Promise<{ readonly rows: number; readonly overtaken: boolean }> {
+  const { reader, appliers } = work;
   let rows = 0;
   let expected = work.before;
-  for (let batch = work.reader.next(); batch !== null; batch = work.reader.next()) {
+  for (let batch = reader.next(); batch !== null; batch = reader.next()) {
     const current = batch;
     const applied = await inTransaction(client, async () => {
       if ((await lockApplied(client, order)) !== expected) {
         return false;
       }
-      await applyBatch(client, current, work.appliers);
+      await applyBatch(client, current, appliers, () => {
+        reader.prepare();
+      });
       await moveApplied(client, order, current.to);
       return true;
     });
@@ -114,7 +117,12 @@ async function applyBatches(
   return { rows, overtaken: false };
 }
 
-async function applyBatch(client: Client, batch: ChangeBatch, appliers: Appliers): Promise<void> {
+async function applyBatch(
+  client: Client,
+  batch: ChangeBatch,
+  appliers: Appliers,
+  meanwhile: () => void,
+): Promise<void> {
   const tables = batch.tables.flatMap((table) => {
     const found = appliers.targets.get(table.relation.id);
     return found === undefined ? [] : [{ table, ...found }];
@@ -126,7 +134,7 @@ async function applyBatch(client: Client, batch: ChangeBatch, appliers: Appliers
   }
   for (const { table, applier } of tables) {
     try {
-      await applier.apply(table);
+      await applier.apply(table, meanwhile);
     } catch (thrown) {
       throw explained(thrown);
     }

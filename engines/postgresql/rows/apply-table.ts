@@ -26,7 +26,8 @@ export class TableApplier {
       facts.otherUnique || columns.some(({ alwaysIdentity }, place) => alwaysIdentity && !keyPositions.includes(place));
   }
 
-  async apply(batch: TableBatch): Promise<void> {
+  /** @param meanwhile called while the server is busy with the longest of the statements */
+  async apply(batch: TableBatch, meanwhile: () => void): Promise<void> {
     const { writes, inPlace, relocated } = batch;
     const { deleteFirst } = this;
     // Before anything is deleted: values that were left out are in rows that may be among it.
@@ -45,7 +46,10 @@ export class TableApplier {
       await this.updateInPlace(inPlace);
     }
     for (const { stage, condition } of staged) {
-      await this.client.query(insertSql(this.target, stage, { replace: !deleteFirst, condition }));
+      await whileWaiting(
+        this.client.query(insertSql(this.target, stage, { replace: !deleteFirst, condition })),
+        meanwhile,
+      );
     }
   }
 
@@ -72,6 +76,15 @@ export class TableApplier {
       const stage = await this.staging.keys(this.body, keys);
       await this.client.query(deleteSql(this.target, stage));
     }
+  }
+}
+
+/** Works while a statement runs; ends with it, also when the work fails. */
+async function whileWaiting(statement: Promise<unknown>, work: () => void): Promise<void> {
+  try {
+    work();
+  } finally {
+    await statement;
   }
 }
 
