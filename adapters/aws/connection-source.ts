@@ -1,16 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import type { Credentials, Settings } from '../../core/ports/surroundings';
+import type { Settings } from '../../core/ports/surroundings';
+import type { ConnectionSource } from '../../engines/postgresql/connection';
 import type { ManagedSecrets } from './secrets';
 
 /** Where the Lambda runtime keeps Amazon's certificate authorities, those of RDS among them; hosts may have it too. */
 const amazonBundle = '/var/runtime/ca-cert.pem';
-
-/** How a cluster's servers are reached: as its administrator, by its settings' secret. */
-export interface ClusterConnections {
-  credentials(cluster: string): Promise<Credentials>;
-  certificateAuthority(cluster: string): Promise<string | null>;
-}
 
 /**
  * Certificates are verified against the authority in the cluster's secret (`ca`), else against the public ones and those
@@ -22,7 +17,7 @@ export function connectionSource(
   settings: Settings,
   secrets: ManagedSecrets,
   bundle = amazonBundle,
-): ClusterConnections {
+): ConnectionSource {
   return {
     credentials: async (cluster) => secrets.credentials((await settings.cluster(cluster)).secret),
     certificateAuthority: async (cluster) => {
