@@ -1,5 +1,12 @@
 import { padded, runFolder } from '../backup/object-keys';
 
+/** One comparison of one shard. */
+export interface ComparisonPlace {
+  readonly shard: string;
+  readonly attempt: number;
+  readonly round: number;
+}
+
 /** Where one restore keeps what is too large for a state. All of it is removed with the old backups. */
 export class RunKeys {
   constructor(
@@ -36,11 +43,12 @@ export class RunKeys {
   }
 
   /** The ranges of a shard that were found unequal in a round, one an object each. */
-  unequal(shard: string, round: number): string {
-    return `${this.folder}unequal/${shard}/${round}/`;
+  unequal(comparison: ComparisonPlace): string {
+    const { shard, attempt, round } = comparison;
+    return `${this.folder}unequal/${shard}/${attempt}/${round}/`;
   }
 
-  unequalRange(shard: string, round: number, number: number): string {
-    return `${this.unequal(shard, round)}${padded(number)}.json`;
+  unequalRange(comparison: ComparisonPlace, number: number): string {
+    return `${this.unequal(comparison)}${padded(number)}.json`;
   }
 }

@@ -25,6 +25,8 @@ const inputSchema = z.strictObject({
   workKey: z.string(),
   replacement: replacementSchema,
   shard: z.string(),
+  /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
+  attempt: z.int().min(1),
   /** How often it was asked before; each question is one of its own. */
   turn: z.int().min(0),
 });

@@ -34,6 +34,8 @@ const inputSchema = z.strictObject({
   execution: z.string(),
   replacement: replacementSchema,
   slot: restoreSlotSchema,
+  /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
+  attempt: z.int().min(1),
   /** From 1. Later rounds compare what the round before found unequal. */
   round: z.int().min(1),
   /** What earlier calls of this round came to; null in the first. */
@@ -70,7 +72,7 @@ export const makeStep = (ports: Ports) =>
         if (found.unequal.length > 0) {
           const keys = found.unequal.map((key) => [...key]);
           const unequal: UnequalRange = { range, keys, unproved: found.unproved };
-          const at = new RunKeys(input.cluster, input.execution).unequalRange(route.shard, input.round, number);
+          const at = new RunKeys(input.cluster, input.execution).unequalRange({ ...input, shard: route.shard }, number);
           await writeJson(ports.backups, at, unequal);
         }
         seen = {
@@ -99,7 +101,9 @@ async function rangesOf(
   const keys = new RunKeys(input.cluster, input.execution);
   if (input.round > 1) {
     const ranges: RowRange[] = [];
-    for await (const { key } of ports.backups.list(keys.unequal(route.shard, input.round - 1))) {
+    for await (const { key } of ports.backups.list(
+      keys.unequal({ ...input, shard: route.shard, round: input.round - 1 }),
+    )) {
       ranges.push((await readJson(ports.backups, key, unequalRangeSchema)).range);
     }
     return ranges;

@@ -24,6 +24,8 @@ const inputSchema = z.strictObject({
   workKey: z.string(),
   replacement: replacementSchema,
   shard: z.string(),
+  /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
+  attempt: z.int().min(1),
 });
 
 /** Makes a shard's tables on the replacement, without keys and indexes and closed for writes. What is there stays. */

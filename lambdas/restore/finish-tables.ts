@@ -24,6 +24,8 @@ const inputSchema = z.strictObject({
   execution: z.string(),
   replacement: replacementSchema,
   slot: restoreSlotSchema,
+  /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
+  attempt: z.int().min(1),
 });
 
 /**

@@ -30,6 +30,8 @@ interface Ports extends StepPorts {
 const inputSchema = z.strictObject({
   cluster: z.string(),
   workKey: z.string(),
+  /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
+  attempt: z.int().min(1),
   /** Slots of shards that did not have to start again. */
   kept: z.array(restoreSlotSchema),
 });

@@ -26,6 +26,8 @@ const inputSchema = z.strictObject({
   execution: z.string(),
   replacement: replacementSchema,
   slot: restoreSlotSchema,
+  /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
+  attempt: z.int().min(1),
   round: z.int().min(1),
   /** The unequal range to go on with. */
   next: z.int().min(0),
@@ -47,7 +49,7 @@ export const makeStep = (ports: Ports) =>
     const addresses = new AddressBook(clusters, ports.settings);
     const route = await routeOf({ clusters, addresses, settings: ports.settings }, input);
     const objects: string[] = [];
-    const folder = new RunKeys(input.cluster, input.execution).unequal(route.shard, input.round);
+    const folder = new RunKeys(input.cluster, input.execution).unequal({ ...input, shard: route.shard });
     for await (const { key } of ports.backups.list(folder)) {
       objects.push(key);
     }

@@ -26,6 +26,8 @@ const inputSchema = z.strictObject({
   workKey: z.string(),
   replacement: replacementSchema,
   shard: z.string(),
+  /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
+  attempt: z.int().min(1),
   /** How many calls went before: each goes on where the target is. */
   turn: z.int().min(0),
 });

@@ -135,7 +135,12 @@ export class RestoreRows extends Construct {
       codec: true,
     });
     return step.state('Open the change slots', {
-      input: { cluster: '{% $cluster %}', workKey: '{% $work.workKey %}', kept: '{% $keptSlots %}' },
+      input: {
+        cluster: '{% $cluster %}',
+        workKey: '{% $work.workKey %}',
+        attempt: '{% $attempt %}',
+        kept: '{% $keptSlots %}',
+      },
       assign: { slots: '{% $states.result.Payload.slots %}' },
       otherwise: this.otherwise,
     });
@@ -150,7 +155,12 @@ export class RestoreRows extends Construct {
     });
     const failed = iterationFailed(this, 'Tables of a shard could not be created', 'shardFailure');
     const state = step.state('Create the tables of a shard', {
-      input: { ...this.target, workKey: '{% $work.workKey %}', shard: '{% $states.context.Map.Item.Value %}' },
+      input: {
+        ...this.target,
+        workKey: '{% $work.workKey %}',
+        shard: '{% $states.context.Map.Item.Value %}',
+        attempt: '{% $attempt %}',
+      },
       otherwise: failed,
       failureVariable: 'shardFailure',
     });
@@ -177,6 +187,7 @@ export class RestoreRows extends Construct {
         ...this.target,
         workKey: '{% $work.workKey %}',
         shard: '{% $states.context.Map.Item.Value %}',
+        attempt: '{% $attempt %}',
         turn: '{% $turn %}',
       },
       assign: { turn: '{% $turn + 1 %}', built: '{% $states.result.Payload.done %}' },
@@ -210,6 +221,7 @@ export class RestoreRows extends Construct {
         ...this.target,
         workKey: '{% $work.workKey %}',
         shard: '{% $states.context.Map.Item.Value %}',
+        attempt: '{% $attempt %}',
         turn: '{% $turn %}',
       },
       assign: { turn: '{% $turn + 1 %}', replayed: '{% $states.result.Payload.done %}' },
@@ -288,6 +300,7 @@ export class RestoreRows extends Construct {
         ...this.target,
         execution: '{% $states.context.Execution.Name %}',
         slot: '{% $states.context.Map.Item.Value %}',
+        attempt: '{% $attempt %}',
         round: '{% $round %}',
         soFar: '{% $soFar %}',
       },
@@ -340,6 +353,7 @@ export class RestoreRows extends Construct {
         ...this.target,
         execution: '{% $states.context.Execution.Name %}',
         slot: '{% $states.context.Map.Item.Value %}',
+        attempt: '{% $attempt %}',
         round: '{% $round %}',
         next: '{% $repair.next %}',
         repaired: '{% $repair.repaired %}',
@@ -381,6 +395,7 @@ export class RestoreRows extends Construct {
         ...this.target,
         execution: '{% $states.context.Execution.Name %}',
         slot: '{% $states.context.Map.Item.Value %}',
+        attempt: '{% $attempt %}',
       },
       otherwise: iterationFailed(this, 'Tables of a shard could not be finished', 'shardFailure'),
       failureVariable: 'shardFailure',
