@@ -57,6 +57,12 @@ export class Journal {
     this.add({ kind: 'data', path });
   }
 
+  /** Removes what the journal names, and the journal: for a run that did not come to begin. */
+  async undo(): Promise<void> {
+    await endAndRemove(readEntries(this.path));
+    this.close();
+  }
+
   /** Nothing is left. */
   close(): void {
     rmSync(this.path, { force: true });
@@ -75,14 +81,19 @@ export class Journal {
 export async function cleanUpLeftovers(stateDirectory: string): Promise<void> {
   const path = journalPath(stateDirectory);
   const entries = readEntries(path);
-  const boot = bootId();
   const run = entries.find((entry) => entry.kind === 'run');
-  if (run?.boot === boot && readProcess(run.pid)?.startedAt === run.startedAt) {
+  if (run?.boot === bootId() && readProcess(run.pid)?.startedAt === run.startedAt) {
     throw new RejoinError(
       'ApiRefused',
       `a run (process ${run.pid}) uses ${stateDirectory}; end it, or choose another state directory`,
     );
   }
+  await endAndRemove(entries);
+  await rm(path, { force: true });
+}
+
+async function endAndRemove(entries: readonly Entry[]): Promise<void> {
+  const boot = bootId();
   for (const entry of entries) {
     if (entry.kind === 'process' && entry.boot === boot) {
       await killTree(entry.pid, entry.startedAt);
@@ -98,7 +109,6 @@ export async function cleanUpLeftovers(stateDirectory: string): Promise<void> {
       await rm(entry.path, { recursive: true, force: true });
     }
   }
-  await rm(path, { force: true });
 }
 
 function readEntries(path: string): readonly Entry[] {

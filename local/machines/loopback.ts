@@ -5,6 +5,8 @@ import { RejoinError } from '../../core/errors';
 /** A listener on this port of 127.R.0.1 is the claim to all of 127.R.0.0/16; the system drops it when its process ends. */
 const claimPort = 7_431;
 const tries = 100;
+/** On macOS each address has to be added by hand, so all runs use the same ones. */
+const addedRange = 83;
 
 /** Loopback addresses that no other run uses: 127.R.0.0 to 127.R.255.255. */
 export class LoopbackRange {
@@ -19,7 +21,7 @@ export class LoopbackRange {
    *
    * @throws ApiRefused where the system answers on 127.0.0.1 only (macOS), with the command that adds addresses
    */
-  static async claim(firstChoice: number = randomInt(1, 255)): Promise<LoopbackRange> {
+  static async claim(firstChoice: number = ownChoice()): Promise<LoopbackRange> {
     for (let attempt = 0; attempt < tries; attempt += 1) {
       const prefix = `127.${((firstChoice - 1 + attempt) % 254) + 1}`;
       const claim = await listen(`${prefix}.0.1`);
@@ -60,10 +62,16 @@ async function listen(host: string): Promise<Server | null> {
   });
 }
 
+/** Where the whole of 127.0.0.0/8 answers, runs seldom meet; elsewhere it is the range that the command below adds. */
+function ownChoice(): number {
+  return process.platform === 'linux' ? randomInt(1, 255) : addedRange;
+}
+
 function noFurtherAddresses(host: string, cause: Error): RejoinError {
+  const command = `for a in 0.1 1.{1..16} 250.{1..4}; do sudo ifconfig lo0 alias 127.${addedRange}.$a; done`;
   return new RejoinError(
     'ApiRefused',
-    `this system answers on no loopback address but 127.0.0.1, and each machine needs one of its own; add them with 'sudo ifconfig lo0 alias ${host}'`,
+    `this system has no loopback address ${host}, and each machine of a run needs one of its own (or end the other run, where there is one); add addresses until the next boot with '${command}'`,
     { cause },
   );
 }

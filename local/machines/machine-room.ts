@@ -68,10 +68,17 @@ export class MachineRoom {
   static async open(options: MachineRoomOptions): Promise<MachineRoom> {
     const binaries = await findBinaries();
     const journal = await Journal.open(options.stateDirectory);
-    const root = await placeFor(binaries, options.stateDirectory, journal);
-    const range = await LoopbackRange.claim();
-    const relay = await Relay.start();
-    return new MachineRoom(options.clusters, { clock: options.clock, binaries, journal, root, range, relay });
+    let range: LoopbackRange | null = null;
+    try {
+      range = await LoopbackRange.claim();
+      const root = await placeFor(binaries, options.stateDirectory, journal);
+      const relay = await Relay.start();
+      return new MachineRoom(options.clusters, { clock: options.clock, binaries, journal, root, range, relay });
+    } catch (thrown) {
+      await range?.release();
+      await journal.undo();
+      throw thrown;
+    }
   }
 
   get clock(): Clock {

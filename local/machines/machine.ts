@@ -226,7 +226,7 @@ export class Machine {
 
   private async startAgent(): Promise<void> {
     const { facts, template, surroundings } = this;
-    if (template.agent === null || facts.agentPort === null) {
+    if (template.agent === null || facts.agentPort === null || this.agent?.exit === null) {
       return;
     }
     const command = template.agent(facts);
@@ -253,6 +253,7 @@ export class Machine {
     const { server, agent } = this;
     // Both at once: the server of a machine never outlives its agent, nor the other way round.
     await Promise.all([server?.kill(), agent?.kill()]);
+    await this.nameProcesses();
     await this.conceal(this.facts.databasePort);
     if (this.facts.agentPort !== null) {
       await this.conceal(this.facts.agentPort);
@@ -263,8 +264,8 @@ export class Machine {
   }
 
   private async nameProcesses(): Promise<void> {
-    const pids = [this.server?.process.pid, this.agent?.pid].filter((pid) => pid !== undefined);
-    await this.surroundings.relay.setProcesses(this.facts.machineId, pids);
+    const running = [this.server?.process, this.agent].flatMap((one) => (one?.exit === null ? [one.pid] : []));
+    await this.surroundings.relay.setProcesses(this.facts.machineId, running);
   }
 
   private async expose(port: number): Promise<void> {

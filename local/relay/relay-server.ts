@@ -101,7 +101,9 @@ export class RelayServer {
     // Whose a connection is matters only where it may be one that a fault is about; a member that is dead opens none.
     const members = this.table.members;
     const suspects = new Map(
-      [...this.roots].filter(([member, pids]) => members.has(member) && pids.some((pid) => readProcess(pid) !== null)),
+      [...this.roots].filter(
+        ([member, pids]) => members.has(member) && pids.some((pid) => readProcess(pid)?.ended === false),
+      ),
     );
     if (suspects.size === 0) {
       return;

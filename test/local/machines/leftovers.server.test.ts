@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../../adapters/system-clock';
 import { cleanUpLeftovers } from '../../../local/machines/journal';
+import { MachineRoom } from '../../../local/machines/machine-room';
 import { readProcess } from '../../../local/processes/process-table';
 import { expectError } from '../../contract/expect-error';
 import { eventually } from '../../contract/gaps';
@@ -109,4 +111,16 @@ test('never ends a process that only has the number of one of ours', async () =>
 
 test('nothing to clean up is no error', async () => {
   await expect(cleanUpLeftovers(join(stateDirectory, 'never used'))).resolves.toBeUndefined();
+});
+
+test('a room that can’t be opened leaves nothing behind', async () => {
+  const file = join(stateDirectory, 'file');
+  writeFileSync(file, '');
+  const open = (directory: string): Promise<MachineRoom> =>
+    MachineRoom.open({ clock: systemClock, stateDirectory: directory, clusters: [] });
+  await expect(open(file)).rejects.toThrow('EEXIST');
+  const room = await open(stateDirectory);
+  await expectError(open(stateDirectory), 'ApiRefused', 'uses', stateDirectory);
+  await room.close();
+  expect(readdirSync(stateDirectory)).toEqual(['file']);
 });
