@@ -41,10 +41,13 @@ const inputSchema = z.strictObject({
   lease: leaseSchema,
 });
 
-/** Writers may wait so long; then the shard stays where it is (rule 13). */
-const maxPauseMs = 1_000;
+/**
+ * Writers may wait a second; then the shard stays where it is (rule 13). What follows the decision can't be taken back and
+ * takes about as long as what comes before it, so the decision has to be made by then.
+ */
+const decideWithinMs = 600;
 /** Of it, so much for the writers to end, so that the rest is left for the confirmation. */
-const drainTimeoutMs = 500;
+const drainTimeoutMs = 300;
 const tries = 3;
 const betweenTriesMs = 1_000;
 const confirmTimeoutMs = 10_000;
@@ -123,9 +126,9 @@ async function attempt(scene: Scene, first: Shard): Promise<Rebalanced> {
     await ports.databases.openSlot(to, { slot: newName, shard: shard.id, schemas: shard.schemas });
     const pausedAtMs = ports.clock.nowMs();
     try {
-      const changed = await change(scene, shard, pausedAtMs + maxPauseMs);
-      await finish(scene, changed);
-      return moved(shard.id, scene, ports.clock.nowMs() - pausedAtMs);
+      const changed = await change(scene, shard, pausedAtMs + decideWithinMs);
+      const openedAtMs = await finish(scene, changed);
+      return moved(shard.id, scene, openedAtMs - pausedAtMs);
     } catch (thrown) {
       reason = messageOf(thrown);
       shard = await moveBack(scene, shard.id, thrown);
@@ -149,13 +152,13 @@ async function change(scene: Scene, shard: Shard, untilMs: number): Promise<Shar
   if (confirmed === null) {
     throw new RejoinError(
       'NotProved',
-      `${to.nodeId} did not confirm ${shard.id} up to ${last} within ${maxPauseMs} ms`,
+      `${to.nodeId} did not confirm ${shard.id} up to ${last} within ${decideWithinMs} ms`,
     );
   }
   // What the new primary has applied of the old one's changes must not go back to it.
   await ports.databases.advance(to, { slot: newName, to: await ports.databases.position(to) });
   if (ports.clock.nowMs() > untilMs) {
-    throw new RejoinError('NotProved', `moving ${shard.id} to ${to.nodeId} took longer than ${maxPauseMs} ms`);
+    throw new RejoinError('NotProved', `moving ${shard.id} to ${to.nodeId} took longer than ${decideWithinMs} ms`);
   }
   return clusterRegistry.changeShard(cluster.name, moving, shardAfterMove(moving));
 }
@@ -172,20 +175,22 @@ async function moveBack(scene: Scene, id: string, cause: unknown): Promise<Shard
   return back;
 }
 
-/** After the write: the old direction ends before the new one begins, or changes would go round. */
-async function finish(scene: Scene, shard: Shard): Promise<void> {
+/**
+ * After the write: the old direction ends before the new one begins, or changes would go round.
+ *
+ * @returns when writes went on
+ */
+async function finish(scene: Scene, shard: Shard): Promise<number> {
   const { ports, clusterRegistry, cluster, from, to, oldName, newName } = scene;
   const { databases: engine } = ports;
+  let openedAtMs = ports.clock.nowMs();
   if (shard.state !== 'in sync') {
-    await keepSynchronousList(engine, clusterRegistry, cluster, from.nodeId);
-    await engine.stopFollowing(to, oldName);
-    const { confirmedTo } = await engine.slot(to, newName);
-    if (confirmedTo === null) {
-      throw new RejoinError('SlotLost', `slot ${newName} on ${to.nodeId} is lost, so ${from.nodeId} can't follow it`);
-    }
-    await engine.follow(from, { name: newName, shard: shard.id, primary: to, from: confirmedTo });
-    await keepSynchronousList(engine, clusterRegistry, cluster, to.nodeId);
-    await engine.openShard(to, { shard: shard.id, epoch: shard.epoch });
+    await Promise.all([
+      // Other shards of the old primary wait for the old name until it is off the list.
+      keepSynchronousList(engine, clusterRegistry, cluster, from.nodeId),
+      turnAround(scene, shard),
+    ]);
+    openedAtMs = ports.clock.nowMs();
     const marker = await engine.writeMarker(to, shard.id);
     const confirmed = await poll(ports.clock, { timeoutMs: confirmTimeoutMs, everyMs: 50 }, async () => {
       const { flushedTo } = await engine.followerState(to, newName);
@@ -200,6 +205,20 @@ async function finish(scene: Scene, shard: Shard): Promise<void> {
     await becomeInSync(scene, shard);
   }
   await engine.dropSlot(from, oldName);
+  return openedAtMs;
+}
+
+/** Opens the shard on the new primary, once the old one follows it and is listed: each commit there is confirmed. */
+async function turnAround(scene: Scene, shard: Shard): Promise<void> {
+  const { ports, clusterRegistry, cluster, from, to, oldName, newName } = scene;
+  const { databases: engine } = ports;
+  const [{ confirmedTo }] = await Promise.all([engine.slot(to, newName), engine.stopFollowing(to, oldName)]);
+  if (confirmedTo === null) {
+    throw new RejoinError('SlotLost', `slot ${newName} on ${to.nodeId} is lost, so ${from.nodeId} can't follow it`);
+  }
+  await engine.follow(from, { name: newName, shard: shard.id, primary: to, from: confirmedTo });
+  await keepSynchronousList(engine, clusterRegistry, cluster, to.nodeId);
+  await engine.openShard(to, { shard: shard.id, epoch: shard.epoch });
 }
 
 /** Its primary's agent may have gone on alone meanwhile; then there is nothing left to say. */
