@@ -73,8 +73,7 @@ function connections(): ConnectionSource {
   const files = new RunFiles(environment('REJOIN_DIRECTORY'));
   return {
     credentials: async (cluster) => files.credentials((await files.cluster(cluster)).secret),
-    // Local databases listen on loopback addresses only.
-    certificateAuthority: async () => null,
+    certificateAuthority: async (cluster) => files.certificateAuthority(cluster),
     addressOf: async (host) => addressIn(process.env['REJOIN_DNS'], host),
   };
 }

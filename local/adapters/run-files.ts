@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -10,7 +10,12 @@ import { keyOfPath, pathOfKey } from '../objects/key-path';
 /** Only who runs the rehearsal reads these files: they hold passwords. */
 const ownerOnly = { mode: 0o600 };
 
-const credentialsSchema = z.object({ username: z.string().min(1), password: z.string().min(1) });
+const secretSchema = z.object({
+  username: z.string().min(1),
+  password: z.string().min(1),
+  /** The certificate authority of the cluster's servers, in PEM. */
+  ca: z.string().optional(),
+});
 const namedSettingsSchema = clusterSettingsSchema.extend({ name: z.string() });
 
 /** Settings and secrets as files of a run: every process reads them directly. */
@@ -32,28 +37,58 @@ export class RunFiles implements Settings, Secrets {
       const others = this.names('settings').join(', ');
       throw new RejoinError('NotFound', `there are no settings of a cluster '${name}' (clusters: ${others || 'none'})`);
     }
-    return namedSettingsSchema.parse(JSON.parse(text));
+    const parsed = namedSettingsSchema.safeParse(JSON.parse(text));
+    if (!parsed.success) {
+      throw new RejoinError(
+        'InvalidSettings',
+        `the settings of cluster '${name}' are not whole: ${parsed.error.message}`,
+      );
+    }
+    return parsed.data;
   }
 
   async credentials(secretName: string): Promise<Credentials> {
+    const { username, password } = await this.secret(secretName);
+    return { username, password };
+  }
+
+  /** What a cluster's servers are verified against; null: it has TLS disabled. @throws InvalidSettings when its secret has no `ca` */
+  async certificateAuthority(cluster: string): Promise<string | null> {
+    const { tls, secret } = await this.cluster(cluster);
+    if (tls === 'disabled') {
+      return null;
+    }
+    const { ca } = await this.secret(secret);
+    if (ca === undefined) {
+      throw new RejoinError(
+        'InvalidSettings',
+        `secret '${secret}' has no 'ca', so that cluster '${cluster}' can't be verified; set it, or 'tls: disabled'`,
+      );
+    }
+    return ca;
+  }
+
+  private async secret(secretName: string): Promise<z.infer<typeof secretSchema>> {
     const text = await this.read('secrets', secretName);
     if (text === null) {
       throw new RejoinError('NotFound', `there is no secret '${secretName}'; check 'secret' of the cluster's settings`);
     }
-    const parsed = credentialsSchema.safeParse(JSON.parse(text));
+    const parsed = secretSchema.safeParse(jsonOf(text));
     if (!parsed.success) {
+      // Names the fields that are wrong, and never what is in them.
+      const wrong = [...new Set(parsed.error.issues.map(({ path }) => path.join('.') || 'the whole'))].join(', ');
       throw new RejoinError(
         'InvalidSettings',
-        `secret '${secretName}' must be JSON with 'username' and 'password' (wrong: ${parsed.error.issues.map((issue) => issue.path.join('.')).join(', ')})`,
+        `secret '${secretName}' must be JSON with 'username' and 'password', and may have 'ca' (wrong: ${wrong})`,
       );
     }
-    return { username: parsed.data.username, password: parsed.data.password };
+    return parsed.data;
   }
 
   private names(kind: 'settings'): readonly string[] {
-    return readdirSync(join(this.folder, kind))
-      .map((file) => keyOfPath(file))
-      .sort();
+    const folder = join(this.folder, kind);
+    const files = existsSync(folder) ? readdirSync(folder) : [];
+    return files.map((file) => keyOfPath(file)).sort();
   }
 
   private async read(kind: 'settings' | 'secrets', name: string): Promise<string | null> {
@@ -69,6 +104,15 @@ export class RunFiles implements Settings, Secrets {
 
   private fileOf(kind: 'settings' | 'secrets', name: string): string {
     return join(this.folder, kind, pathOfKey(name));
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message quotes what it read.
+    return null;
   }
 }
 

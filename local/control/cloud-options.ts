@@ -14,8 +14,8 @@ export interface LocalCloudOptions {
   /** Where the CDK put what it synthesized: `cdk.out`. */
   readonly templates: string;
   readonly settings: readonly ClusterSettings[];
-  /** Secret's name → what is in it. */
-  readonly secrets: Readonly<Record<string, Credentials>>;
+  /** Secret's name → what is in it; `ca`: the certificate authority of the cluster's servers, in PEM. */
+  readonly secrets: Readonly<Record<string, Credentials & { readonly ca?: string }>>;
   readonly ports: MachinePorts;
   /** Whether the directory is left for people to look at. */
   readonly keep: boolean;

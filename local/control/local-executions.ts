@@ -48,7 +48,8 @@ export class LocalExecutions implements Executions {
   }
 
   async describe(machine: string, name: string): Promise<ExecutionRecord | null> {
-    const kept = this.byArn.get(this.arnOf(machine, name));
+    const known = this.machines.some((deployed) => deployed.name === `${machinePrefix}${machine}`);
+    const kept = known ? this.byArn.get(this.arnOf(machine, name)) : undefined;
     if (kept === undefined) {
       return null;
     }
