@@ -1,8 +1,8 @@
-import { Socket } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import { messageOf } from '../../../core/errors';
 import type { DatabaseAddress, DatabaseProbe } from '../../../core/ports/database-engine';
-import type { ConnectionSource } from '../connection';
+import { reachableHost, type ConnectionSource } from '../connection';
 
 /** Nobody serves behind the port, or whoever does hung up at once. */
 const refusals = new Set([
@@ -32,37 +32,37 @@ export async function probe(
     source.certificateAuthority(address.cluster),
   ]);
   const socket = new Socket();
-  const client = new Client({
-    host: address.host,
-    port: address.port,
-    database: address.database,
-    user: credentials.username,
-    password: credentials.password,
-    ssl: ca === null ? false : { ca, rejectUnauthorized: true },
-    application_name: 'rejoin probe',
-    // Our own socket, so that a server that accepts and then says nothing can be hung up on.
-    stream: () => socket,
-  });
-  client.on('error', () => undefined);
-  const answer = await firstOf(askOnce(client), timeoutMs);
+  const askOnce = async (): Promise<Answer> => {
+    const client = new Client({
+      host: await reachableHost(source, address),
+      port: address.port,
+      database: address.database,
+      user: credentials.username,
+      password: credentials.password,
+      ssl: ca === null ? false : { ca, rejectUnauthorized: true, ...serverName(address.host) },
+      application_name: 'rejoin probe',
+      // Our own socket, so that a server that accepts and then says nothing can be hung up on.
+      stream: () => socket,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('SELECT 1');
+    return { verdict: 'answers', detail: 'SELECT 1 ran' };
+  };
+  const answer = await firstOf(askOnce().catch(verdictOf), timeoutMs);
   socket.destroy();
   return { ...answer, tookMs: Math.round(performance.now() - startedAt) };
 }
 
 type Answer = Pick<DatabaseProbe, 'verdict' | 'detail'>;
 
-async function askOnce(client: Client): Promise<Answer> {
-  try {
-    await client.connect();
-    await client.query('SELECT 1');
-    return { verdict: 'answers', detail: 'SELECT 1 ran' };
-  } catch (thrown) {
-    return verdictOf(thrown);
-  }
+/** Certificates are compared with names; TLS allows no address in this place. */
+function serverName(host: string): { readonly servername?: string } {
+  return isIP(host) === 0 ? { servername: host } : {};
 }
 
 /** What a failed probe means. */
-export function verdictOf(thrown: unknown): Answer {
+function verdictOf(thrown: unknown): Answer {
   if (thrown instanceof DatabaseError) {
     return { verdict: 'failing', detail: `${thrown.code ?? 'no code'}: ${thrown.message}` };
   }

@@ -57,13 +57,13 @@ async function hideFromLog(client: Client): Promise<void> {
 }
 
 async function connectionTo(source: ConnectionSource, client: Client, order: FollowOrder): Promise<string> {
-  const [credentials, authority, host] = await Promise.all([
+  const [credentials, authority, hostAddress] = await Promise.all([
     source.credentials(order.primary.cluster),
     source.certificateAuthority(order.primary.cluster),
     reachableHost(source, order.primary),
   ]);
   const file = authority === null ? null : await placeAuthorityFile(client, authority);
-  return conninfo({ ...order.primary, host }, credentials, order.name, file);
+  return conninfo({ primary: order.primary, hostAddress, credentials, name: order.name, authorityFile: file });
 }
 
 /**

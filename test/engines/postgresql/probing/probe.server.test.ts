@@ -83,6 +83,14 @@ test('a host name that can not be resolved says nothing of the node', async () =
   });
 });
 
+test('names that only we can resolve are probed at their address, and a resolver that hangs is timed out', async () => {
+  const address = { ...server.address, host: 'node-1.orders.internal' };
+  const named = postgresProbing({ ...server.source, addressOf: async () => server.address.host });
+  await expect(named.probe(address, 5_000)).resolves.toMatchObject({ verdict: 'answers' });
+  const hanging = postgresProbing({ ...server.source, addressOf: () => new Promise(() => undefined) });
+  await expect(hanging.probe(address, 100)).resolves.toMatchObject({ verdict: 'timed out' });
+});
+
 test('a server that answers with an error is failing', async () => {
   await expect(probing.probe({ ...server.address, database: 'absent' }, 5_000)).resolves.toMatchObject({
     verdict: 'failing',
