@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { buildSync, type BuildOptions } from 'esbuild';
+import { RejoinError } from '../../core/errors';
 
 /** The repository's root: entries and bundles are relative to it. */
 export const projectRoot = join(__dirname, '..', '..');
@@ -109,13 +109,14 @@ function shipCodec(folder: string): string {
   return versions.join(' ');
 }
 
+/** @throws InvalidSettings, with the command that installs it */
 function findManifest(name: string): string {
-  try {
-    return createRequire(join(projectRoot, 'package.json')).resolve(`${name}/package.json`);
-  } catch (cause) {
-    throw new Error(
-      `package '${name}' is not installed: a step that compresses ships its binary for Lambda (Linux, x86_64); run 'npm install --no-save --force ${codecBinaryPackage}' on this platform before you deploy`,
-      { cause },
+  const manifest = join(projectRoot, 'node_modules', name, 'package.json');
+  if (!existsSync(manifest)) {
+    throw new RejoinError(
+      'InvalidSettings',
+      `package '${name}' is not installed: a step that compresses ships its binary for Lambda (Linux, x86_64); run 'npm install --no-save --force ${codecBinaryPackage}' before you deploy from this computer`,
     );
   }
+  return manifest;
 }

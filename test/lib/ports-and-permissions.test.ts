@@ -55,9 +55,7 @@ function allowedTo(path: string, { Properties }: Resource): readonly string[] {
       ([, { Properties: of }]) => (of['PolicyDocument'] as { readonly Statement: readonly Statement[] }).Statement,
     )
     .filter(({ Effect }) => Effect === 'Allow')
-    .flatMap(({ Action, Resource }) =>
-      [Action].flat().map((action) => `${action} ${JSON.stringify(Resource)}`),
-    );
+    .flatMap(({ Action, Resource }) => [Action].flat().map((action) => `${action} ${JSON.stringify(Resource)}`));
 }
 
 const steps = resourcesOf(templates, 'AWS::Lambda::Function').map(([path, resource]) => {
