@@ -264,9 +264,9 @@ async function keepEvidence(world: World, evidence: Evidence): Promise<string> {
   return join(folder, 'evidence.html');
 }
 
+/** What the agents of the first nodes wrote; that of a machine that was retired is gone with it. */
 async function agentLogs(world: World): Promise<readonly JsonObject[]> {
-  const files = world.nodes.map((node) => join(world.room.machine(node.machineId).facts.directory, 'agent.log'));
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
+  const texts = await Promise.all(world.agentLogFiles.map((file) => readFile(file, 'utf8').catch(() => '')));
   return texts.flatMap((text) =>
     text
       .split('\n')

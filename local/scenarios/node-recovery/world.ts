@@ -45,6 +45,7 @@ export interface World {
   readonly dnsServer: DnsServer;
   readonly settings: ClusterSettings;
   readonly nodes: readonly NodeItem[];
+  readonly agentLogFiles: readonly string[];
   readonly administrator: Credentials;
   readonly application: Credentials;
   readonly engine: DatabaseEngine;
@@ -187,8 +188,10 @@ async function build(
     applicationRole: application.username,
   };
   await makeShop({ registry: started.registry, engine, source }, shop);
+  const agentLogFiles = nodes.map((node) => join(room.machine(node.machineId).facts.directory, 'agent.log'));
   return {
     directory,
+    agentLogFiles,
     control: { url, token },
     cloud: started,
     room,
