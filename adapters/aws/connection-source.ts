@@ -13,11 +13,7 @@ const amazonBundle = '/var/runtime/ca-cert.pem';
  *
  * @param bundle a file of more authorities, which may be absent
  */
-export function connectionSource(
-  settings: Settings,
-  secrets: ManagedSecrets,
-  bundle = amazonBundle,
-): ConnectionSource {
+export function connectionSource(settings: Settings, secrets: ManagedSecrets, bundle = amazonBundle): ConnectionSource {
   return {
     credentials: async (cluster) => secrets.credentials((await settings.cluster(cluster)).secret),
     certificateAuthority: async (cluster) => {

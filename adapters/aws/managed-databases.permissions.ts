@@ -1,7 +1,6 @@
 import type { PermissionList } from '../../core/permissions/permission';
 import { arnOf, taggedAsOurs, taggingAsOurs } from '../../core/permissions/permission';
 import { secretsRead } from './secrets.permissions';
-import { secretsRead } from './secrets.permissions';
 import { settingsRead } from './settings.permissions';
 
 const tagIsTheBound = 'replacements are named while a run goes on; the tag rejoin:cluster is the bound';
@@ -53,8 +52,6 @@ export const managedCreate: PermissionList = [
     resources: (names) => ['snapshot', 'subgrp', 'pg', 'og'].map((part) => arnOf(names, 'rds', `${part}:*`)),
     wildcardReason: 'snapshot, subnet group, parameter group and option group are those of the instance that it copies',
   },
-  // An empty instance gets the administrator and the password that the cluster has.
-  ...secretsRead,
 ];
 
 /** Undo and retire. */
