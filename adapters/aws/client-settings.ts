@@ -10,7 +10,7 @@ export interface ClientSettings {
 
 const connectTimeoutMs = 2_000;
 /** Enough for every API that answers with what it knows. */
-export const requestTimeoutMs = 10_000;
+const requestTimeoutMs = 10_000;
 
 /**
  * Bounds on a call: how often it is tried, and how long each try may take. The SDK's own default is to wait for ever.

@@ -23,7 +23,7 @@ import { ask, askIfThere, type Meanings } from './api-error';
 import { nodeTag, siteTag } from './tags';
 
 /** The device of the launch template under which a node's data directory is; one made from a snapshot takes its place. */
-export const dataDevice = '/dev/sdf';
+const dataDevice = '/dev/sdf';
 
 const noInstance: Meanings = { 'InvalidInstanceID.NotFound': 'NotFound', 'InvalidInstanceID.Malformed': 'NotFound' };
 
