@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { databases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import { fenceSchema, type Fence, type NodeItem, type Shard } from '../../core/cluster/items';
+import { replicationName } from '../../core/cluster/names';
 import { nameSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { isRejoinError, RejoinError } from '../../core/errors';
 import { leaseSchema } from '../../core/lease/lease';
@@ -128,7 +129,6 @@ async function takeOver(scene: Scene, shard: Shard, survivor: string): Promise<P
     throw thrown;
   }
   await complete(scene, after);
-  await ports.databases.stopFollowing(address, name);
   return { shard: shard.id, action: 'promoted', lossBytes, reason };
 }
 
@@ -182,14 +182,17 @@ async function machineFence(
   return { fence: scene.fence, lossBytes: choice.lossBytes, reason: choice.reason };
 }
 
-/** What follows from an item that is written: the list of those who confirm, then writes at its epoch. */
+/** What follows from an item that is written: the list of those who confirm, writes at its epoch, the end of following. */
 async function complete(scene: Scene, shard: Shard): Promise<void> {
   const { ports, cluster, clusterRegistry } = scene;
   if (shard.primary === scene.failed) {
     return;
   }
   await keepSynchronousList(ports.databases, clusterRegistry, cluster, shard.primary);
-  await ports.databases.openShard(addressOf(scene, shard.primary), { shard: shard.id, epoch: shard.epoch });
+  const address = addressOf(scene, shard.primary);
+  await ports.databases.openShard(address, { shard: shard.id, epoch: shard.epoch });
+  // What it followed until it was promoted, an epoch ago: whoever promoted it may have died before this.
+  await ports.databases.stopFollowing(address, replicationName(shard.id, shard.epoch - 1));
 }
 
 function addressOf(scene: Scene, nodeId: string): DatabaseAddress {

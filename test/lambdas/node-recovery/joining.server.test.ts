@@ -196,10 +196,11 @@ function writer() {
       const shard = await registry.shard(cluster, id);
       const client = await clientOf(shard.primary === 'node-1' ? 1 : 2);
       try {
-        for (; !stopping.signal.aborted; number += 1) {
+        while (!stopping.signal.aborted) {
           const note = `note-${String(number).padStart(5, '0')}`;
           await client.query(`INSERT INTO ${id}.item (note) VALUES ($1)`, [note]);
           acknowledged.push({ note, atMs: performance.now() });
+          number += 1;
         }
       } catch (thrown) {
         if ((thrown as { code?: string }).code !== 'RJ001') {

@@ -1,16 +1,19 @@
 import { cluster, SimulatedCluster, type Kill } from '../../support/simulated-cluster';
 
 /** A recovery in which one call of a step's port is the last thing that the step does; the state calls the step again. */
-async function recoverWith(kills: readonly Kill[]): Promise<SimulatedCluster> {
+async function recoverWith(kind: 'dead' | 'planned', kills: readonly Kill[]): Promise<SimulatedCluster> {
   const world = await SimulatedCluster.open({ shards: 4 });
-  await world.fail('node-3');
+  if (kind === 'dead') {
+    await world.fail('node-3');
+  }
   world.kills.push(...kills);
   let number = 0;
   world.onStep = async () => {
     number += 1;
     await world.write(`key-${number % 20}`, number % 9 === 0 ? null : `value-${number}`);
   };
-  await world.recover({ nodeId: 'node-3' }).finished;
+  const input = kind === 'dead' ? {} : { planned: true, trigger: 'manual' };
+  await world.recover({ nodeId: 'node-3', ...input }).finished;
   return world;
 }
 
@@ -35,11 +38,11 @@ function random(seed: number): () => number {
   };
 }
 
-describe('a step that is killed', () => {
+describe.each(['dead', 'planned'] as const)('a step that is killed while a %s node is replaced', (kind) => {
   let places: readonly Omit<Kill, 'when'>[] = [];
 
   beforeAll(async () => {
-    const world = await recoverWith([]);
+    const world = await recoverWith(kind, []);
     expect(await differences(world)).toEqual([]);
     places = [...world.callCounts()].flatMap(([name, calls]) => {
       const [port = '', method = ''] = name.split('.');
@@ -52,7 +55,7 @@ describe('a step that is killed', () => {
   });
 
   // REJOIN_KILLS=all tries every place; a number tries so many of them.
-  const asked = process.env['REJOIN_KILLS'] ?? '40';
+  const asked = process.env['REJOIN_KILLS'] ?? '20';
   it(`ends the same, with nothing left over (${asked} places)`, async () => {
     const next = random(Number(process.env['REJOIN_SEED'] ?? '1'));
     const all = places.flatMap((place) => (['before', 'after'] as const).map((when) => ({ ...place, when })));
@@ -60,7 +63,7 @@ describe('a step that is killed', () => {
       asked === 'all' ? all : Array.from({ length: Number(asked) }, () => all[Math.floor(next() * all.length)]);
     const bad: string[] = [];
     for (const kill of chosen.flatMap((each) => each ?? [])) {
-      const found = await differences(await recoverWith([kill]));
+      const found = await differences(await recoverWith(kind, [kill]));
       bad.push(...found.map((what) => `killed ${kill.when} ${kill.port}.${kill.method} #${kill.call}: ${what}`));
     }
     expect(bad).toEqual([]);
