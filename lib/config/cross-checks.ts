@@ -1,19 +1,7 @@
-import type { ClusterSettings } from '../../core/cluster/settings';
-import type { OptionalWorkflow } from './app-settings';
 import { didYouMean } from './explain';
+import type { CheckedParts, Cluster, Clusters } from './checked-parts';
+import { checkOnAws, isLoopback } from './aws-checks';
 import type { Path, Problem } from './problem';
-
-type Cluster = Omit<ClusterSettings, 'name'>;
-type Clusters = Readonly<Record<string, Cluster>>;
-
-/** The parts of rejoin.yaml that fit the schema: what the rules between fields look at. */
-export interface CheckedParts {
-  readonly clusters: Clusters;
-  /** With those that do not fit; null when `clusters` itself does not. */
-  readonly clusterCount: number | null;
-  readonly workflows: Readonly<Record<OptionalWorkflow, boolean>>;
-  readonly nodeRole: string | undefined;
-}
 
 /** The most primary shards that a node may have: the slot of each decodes the node's whole log (spec: node-recovery, 2). */
 const maxPrimaryShardsPerNode = 16;
@@ -26,7 +14,7 @@ export function crossCheck(parts: CheckedParts): readonly Problem[] {
       ? [{ path: ['clusters'], message: 'no cluster is given; describe at least one' }]
       : []),
     ...clusters.flatMap(([name, cluster]) => checkCluster(['clusters', name], cluster)),
-    ...clusters.flatMap(([name, cluster]) => checkMachines(['clusters', name], cluster, parts)),
+    ...clusters.flatMap(([name, cluster]) => checkOnAws(['clusters', name], cluster, parts)),
     ...checkUniqueness(parts.clusters),
     ...checkSites(parts.clusters),
   ];
@@ -123,44 +111,6 @@ function checkNode(path: Path, id: string, node: Cluster['nodes'][string], clust
   return problems;
 }
 
-/** What a launch, a stop or a quarantine needs to know. Processes on a laptop have none of it. */
-function checkMachines(path: Path, cluster: Cluster, parts: CheckedParts): readonly Problem[] {
-  const nodes = Object.entries(cluster.nodes);
-  if (nodes.every(([, node]) => isLoopback(node.host))) {
-    return [];
-  }
-  const problems: Problem[] = nodes.flatMap(([id, { machine }]) =>
-    machine.kind === 'ec2' ? checkId([...path, 'nodes', id, 'machine', 'instanceId'], machine.instanceId, 'i') : [],
-  );
-  for (const [name, site] of Object.entries(cluster.sites)) {
-    problems.push(...checkId([...path, 'sites', name, 'subnetId'], site.subnetId, 'subnet'));
-  }
-  problems.push(...checkId([...path, 'launchTemplate'], cluster.launchTemplate, 'lt'));
-  problems.push(...checkId([...path, 'quarantineGroup'], cluster.quarantineGroup, 'sg'));
-  if (parts.workflows['node-recovery'] && nodes.some(([, node]) => node.machine.kind === 'ec2')) {
-    if (cluster.launchTemplate === undefined) {
-      problems.push({
-        path: [...path, 'launchTemplate'],
-        message: `is missing; a cluster with EC2 nodes needs the launch template of their replacements`,
-      });
-    }
-    if (parts.nodeRole === undefined) {
-      problems.push({
-        path: ['nodeRole'],
-        message: `is missing; clusters with EC2 nodes need the role of their instance profile, which a launch passes on`,
-      });
-    }
-  }
-  return problems;
-}
-
-function checkId(path: Path, given: string | undefined, prefix: string): readonly Problem[] {
-  if (given === undefined || new RegExp(`^${prefix}-[0-9a-f]{8,17}$`).test(given)) {
-    return [];
-  }
-  return [{ path, message: `'${given}' does not fit; use an id such as ${prefix}-0123456789abcdef0` }];
-}
-
 /** One machine is one node, and one address leads to one server. */
 function checkUniqueness(clusters: Clusters): readonly Problem[] {
   const taken = new Map<string, string>();
@@ -173,6 +123,8 @@ function checkUniqueness(clusters: Clusters): readonly Problem[] {
           ? { field: 'instanceId', value: node.machine.instanceId }
           : { field: 'instanceIdentifier', value: node.machine.instanceIdentifier };
       const claims = [
+        // Executions and machines are named by both; 'a-b' of 'c' must not be 'b' of 'c-a'.
+        { at: path, what: `${clusterName}-${id}` },
         { at: [...path, 'host'], what: `${node.host}:${cluster.port}` },
         { at: [...path, 'machine', machine.field], what: machine.value },
       ];
@@ -205,8 +157,4 @@ function checkSites(clusters: Clusters): readonly Problem[] {
     }
   }
   return problems;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host) || host.endsWith('.localhost');
 }

@@ -6,7 +6,7 @@ import { clusterSettingsSchema } from '../../core/cluster/settings';
 import { messageOf, RejoinError } from '../../core/errors';
 import type { AppSettings } from './app-settings';
 import { appSettingsSchema, editorSchema } from './app-settings';
-import type { CheckedParts } from './cross-checks';
+import type { CheckedParts } from './checked-parts';
 import { crossCheck, crossWarnings } from './cross-checks';
 import { explain } from './explain';
 import type { Path, Problem } from './problem';
@@ -102,6 +102,7 @@ function checkedParts(value: unknown): CheckedParts {
   const given = (typeof value === 'object' ? value : {}) as Partial<Record<keyof AppSettings, unknown>>;
   const workflows = appSettingsSchema.shape.workflows.safeParse(given.workflows);
   const nodeRole = appSettingsSchema.shape.nodeRole.safeParse(given.nodeRole);
+  const zone = appSettingsSchema.shape.zone.safeParse(given.zone);
   const clusters =
     typeof given.clusters === 'object' && given.clusters !== null ? Object.entries(given.clusters) : null;
   return {
@@ -115,6 +116,7 @@ function checkedParts(value: unknown): CheckedParts {
     workflows: workflows.success ? workflows.data : { 'node-recovery': false, backup: false },
     // A wrong one is a problem of its own, not a missing one.
     nodeRole: nodeRole.success ? nodeRole.data : 'invalid',
+    zoneName: zone.success ? zone.data.name : null,
   };
 }
 

@@ -161,6 +161,12 @@ test.each(fields)('%s is found where it stands', (_what, from, to, at, problem) 
   expect(found).toContain(`rejoin.yaml:${positionOf(text, example.indexOf(from) + to.indexOf(at))}  `);
 });
 
+const manyNodes = Array.from(
+  { length: 90 },
+  (_, number) =>
+    `      n${number}: { site: site-a, host: n${number}.db.example.com, machine: { kind: ec2, instanceId: i-0000000000000${1000 + number} } }\n`,
+).join('');
+
 const rules: readonly (readonly [what: string, exchanges: readonly (readonly [string, string])[], problem: string])[] =
   [
     [
@@ -225,6 +231,51 @@ const rules: readonly (readonly [what: string, exchanges: readonly (readonly [st
       'an instance id that is none',
       [['i-00000000000000001', 'node-one']],
       "machine.instanceId: 'node-one' does not fit; use an id such as i-0123456789abcdef0",
+    ],
+    [
+      'a secret that would name every secret',
+      [['orders/administrator', "'*'"]],
+      "clusters.orders.secret: '*' does not fit; use the name of a secret, not its ARN",
+    ],
+    [
+      'a host outside the zone',
+      [['node-2.orders.db.example.com', 'node-2.orders.db.example.org']],
+      "'node-2.orders.db.example.org' is not in the zone 'db.example.com', where its replacement gets its record",
+    ],
+    [
+      'a site that no function can be named after',
+      [['site-a', 'site:a']],
+      "clusters.orders.sites.site:a: 'site:a' can't be the name of a site",
+    ],
+    [
+      'an RDS identifier that is none',
+      [['instanceIdentifier: invoices-1', 'instanceIdentifier: Invoices_1']],
+      "'Invoices_1' does not fit; use the identifier of an RDS instance",
+    ],
+    [
+      'two nodes whose executions would have one name',
+      [
+        [
+          '      node-2:\n        site: site-b\n        host: node-2.orders',
+          '      x-n:\n        site: site-b\n        host: node-2.orders',
+        ],
+        ['  invoices:', '  orders-x:'],
+        [
+          '      node-1:\n        site: site-a\n        host: node-1.invoices',
+          '      n:\n        site: site-a\n        host: node-1.invoices',
+        ],
+      ],
+      "clusters.orders-x.nodes.n: 'orders-x-n' is already that of node 'x-n' of cluster 'orders'",
+    ],
+    [
+      'more settings than fit a parameter',
+      [
+        [
+          '      node-4:\n        site: site-b\n        host: node-4.orders',
+          `${manyNodes}      node-4:\n        site: site-b\n        host: node-4.orders`,
+        ],
+      ],
+      'and a parameter of Systems Manager holds 8128; make two clusters of it',
     ],
     [
       'EC2 without a launch template',
