@@ -12,6 +12,7 @@ const processSchema = z.object({ pid: z.number(), startedAt: z.string(), boot: z
 const entrySchema = z.discriminatedUnion('kind', [
   processSchema.extend({ kind: z.literal('run') }),
   processSchema.extend({ kind: z.literal('process') }),
+  z.object({ kind: z.literal('ended') }),
   z.object({ kind: z.literal('directory'), path: z.string() }),
   z.object({ kind: z.literal('data'), path: z.string() }),
 ]);
@@ -60,12 +61,16 @@ export class Journal {
   /** Removes what the journal names, and the journal: for a run that did not come to begin. */
   async undo(): Promise<void> {
     await endAndRemove(readEntries(this.path));
-    this.close();
+    this.close('nothing');
   }
 
-  /** Nothing is left. */
-  close(): void {
-    rmSync(this.path, { force: true });
+  /** Nothing is left, or files only: the journal stays with them, so that the next run removes them. */
+  close(left: 'nothing' | 'files'): void {
+    if (left === 'files') {
+      this.add({ kind: 'ended' });
+    } else {
+      rmSync(this.path, { force: true });
+    }
   }
 
   private add(entry: Entry): void {
@@ -81,8 +86,10 @@ export class Journal {
 export async function cleanUpLeftovers(stateDirectory: string): Promise<void> {
   const path = journalPath(stateDirectory);
   const entries = readEntries(path);
-  const run = entries.find((entry) => entry.kind === 'run');
-  if (run?.boot === bootId() && readProcess(run.pid)?.startedAt === run.startedAt) {
+  const ended = entries.some((entry) => entry.kind === 'ended');
+  const run = ended ? undefined : entries.find((entry) => entry.kind === 'run');
+  const owner = run?.boot === bootId() ? readProcess(run.pid) : null;
+  if (run !== undefined && owner?.startedAt === run.startedAt && !owner.ended) {
     throw new RejoinError(
       'ApiRefused',
       `a run (process ${run.pid}) uses ${stateDirectory}; end it, or choose another state directory`,

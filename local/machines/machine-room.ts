@@ -89,6 +89,11 @@ export class MachineRoom {
     return this.house.relay;
   }
 
+  /** Where the files of all machines are. */
+  get directory(): string {
+    return this.house.root;
+  }
+
   /** As the server says it: `18.4`. */
   get engineVersion(): string {
     return /^\d+\.\d+/.exec(this.house.binaries.version)?.[0] ?? this.house.binaries.version;
@@ -198,7 +203,7 @@ export class MachineRoom {
     return found;
   }
 
-  /** Ends every process and removes every file, or leaves the files of machines that there still are. */
+  /** Ends every process and removes every file, or keeps files until the next run in the same state directory. */
   async close(options: { readonly keepFiles?: boolean } = {}): Promise<void> {
     const keep = options.keepFiles ?? false;
     // A template that is being made is made to its end: initdb would go on in a directory that is gone.
@@ -210,7 +215,7 @@ export class MachineRoom {
     if (!keep) {
       await rm(this.house.root, { recursive: true, force: true });
     }
-    this.house.journal.close();
+    this.house.journal.close(keep ? 'files' : 'nothing');
   }
 
   private nextAddress(): string {
