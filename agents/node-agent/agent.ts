@@ -5,6 +5,7 @@ import { messageOf } from '../../core/errors';
 import type { JsonObject } from '../../core/json';
 import { agentDuties, type AgentFacts, type Duty } from '../../core/node-recovery/duties';
 import { followName, synchronousNames } from '../../core/node-recovery/ownership';
+import { baseId } from '../../core/node-recovery/replacement';
 import type { Suspicion } from '../../core/node-recovery/suspicion';
 import {
   agentWitnesses,
@@ -319,9 +320,9 @@ export class NodeAgent {
 
   private async beat(): Promise<void> {
     const { cluster, nodeId } = this.options;
-    await this.ports.metrics.publish([
-      { name: 'Heartbeat', unit: 'Count', value: 1, dimensions: { Cluster: cluster.name, Node: nodeId } },
-    ]);
+    // The alarm was made for the node that was there first; whoever took its place keeps it quiet.
+    const dimensions = { Cluster: cluster.name, Node: baseId(nodeId) };
+    await this.ports.metrics.publish([{ name: 'Heartbeat', unit: 'Count', value: 1, dimensions }]);
   }
 
   private log(what: string, detail: JsonObject): void {
