@@ -3,7 +3,7 @@ import { rowSession, shortSession, withSession, type ConnectionSource } from '..
 import { advanceSlot } from './advance-slot';
 import { dropSlot } from './drop-slot';
 import { openSlot } from './open-slot';
-import { peek } from './peek';
+import { MessageSizes, peek } from './peek';
 import { slotFacts } from './slot-state';
 
 export interface CaptureOptions {
@@ -15,6 +15,7 @@ export interface CaptureOptions {
 
 export function postgresCapture(source: ConnectionSource, options: CaptureOptions = {}): DatabaseCapture {
   const { openTimeoutMs = 60_000, ceilingBytes = 268_435_456 } = options;
+  const sizes = new MessageSizes();
   return {
     openSlot: (address, order) => openSlot(source, address, { ...order, timeoutMs: openTimeoutMs }),
     slot: async (address, slot) => {
@@ -25,7 +26,7 @@ export function postgresCapture(source: ConnectionSource, options: CaptureOption
     },
     // Decoding reads all log since the slot's position, whosesoever it is.
     peek: (address, order) =>
-      withSession(source, address, rowSession, (client) => peek(client, { ...order, ceilingBytes })),
+      withSession(source, address, rowSession, (client) => peek(client, { ...order, ceilingBytes }, sizes)),
     advance: (address, { slot, to }) =>
       withSession(source, address, rowSession, (client) => advanceSlot(client, slot, to)),
     dropSlot: (address, slot) => withSession(source, address, shortSession, (client) => dropSlot(client, slot)),

@@ -27,6 +27,23 @@ export interface PeekOrder {
   readonly ceilingBytes: number;
 }
 
+/** How large messages of each slot were when last read, so that the next question fits at once. */
+export class MessageSizes {
+  private readonly bytes = new Map<string, number>();
+
+  /** How many messages to ask for. */
+  firstLimit(slot: string, maxBytes: number): number {
+    const size = this.bytes.get(slot);
+    return size === undefined ? firstMessages : Math.max(firstMessages, Math.ceil(maxBytes / size));
+  }
+
+  note(slot: string, found: { readonly bytes: number; readonly messages: number }): void {
+    if (found.messages > 0) {
+      this.bytes.set(slot, found.bytes / found.messages);
+    }
+  }
+}
+
 /**
  * Reads a slot's changes without consuming them: whole transactions of together at most `maxBytes`, or a single larger one.
  * The session can only be ended after.
@@ -37,11 +54,12 @@ export interface PeekOrder {
  *
  * @throws SlotLost; SqlFailed when one transaction exceeds the ceiling
  */
-export async function peek(client: Client, order: PeekOrder): Promise<CapturedChanges | null> {
+export async function peek(client: Client, order: PeekOrder, sizes: MessageSizes): Promise<CapturedChanges | null> {
   const { position, lagBytes } = await readableFrom(client, order.slot);
-  let limit = lagBytes <= order.maxBytes * smallLagFactor ? null : firstMessages;
+  let limit = lagBytes <= order.maxBytes * smallLagFactor ? null : sizes.firstLimit(order.slot, order.maxBytes);
   for (;;) {
     const found = await read(client, order, limit);
+    sizes.note(order.slot, found);
     // The server stops at the first commit at or after the limit, or where the log ends.
     const drained = found.complete && (limit === null || found.messages < limit);
     if (limit === null || drained || found.bytes >= order.maxBytes * fullEnough) {
