@@ -116,6 +116,23 @@ test('following again changes nothing, and a run that was cut off before enablin
   await expect(notes()).resolves.toEqual(['captured', 'after']);
 });
 
+test('what was applied is never forgotten by following again', async () => {
+  const applied = async (): Promise<string> => {
+    const { rows } = await onFollower.query<{ position: string }>(
+      `SELECT pg_replication_origin_progress('pg_' || oid, true)::text AS position FROM pg_subscription`,
+    );
+    return rows[0]?.position ?? '0/0';
+  };
+  await following();
+  await onPrimary.query(`INSERT INTO shard_0007.orders VALUES (2, 'after')`);
+  await flushed(await engine().writeMarker(primary, shard));
+  await engine().pauseFollowing(follower, name);
+  const before = await applied();
+  expect(comparePositions(before, from)).toBeGreaterThan(0);
+  await following();
+  expect(comparePositions(await applied(), before)).toBeGreaterThanOrEqual(0);
+});
+
 test('the marker of a quiet primary is confirmed, and its lag shows', async () => {
   await expect(engine().followerState(primary, name)).resolves.toMatchObject({ streaming: false });
   await expect(engine().followerState(primary, 's0001e1')).resolves.toEqual({
