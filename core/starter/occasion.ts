@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { nameSchema } from '../cluster/settings';
+import { eventSource } from '../events/event-envelope';
 
 /** The alarm on the heartbeats of one member of a cluster. Whoever follows in its place is watched by the same alarm. */
 export function heartbeatAlarmName(cluster: string, member: string): string {
@@ -42,7 +43,7 @@ const managedEventSchema = z.object({
   detail: z.object({ SourceIdentifier: z.string(), Message: z.string().default('') }),
 });
 const agentEventSchema = z.object({
-  source: z.literal('rejoin'),
+  source: z.literal(eventSource),
   'detail-type': z.enum(['ShardsPromoted', 'NodeSilent']),
   detail: z.object({ cluster: nameSchema, nodeId: nameSchema, by: nameSchema }),
 });
@@ -96,7 +97,7 @@ export function occasionOf(event: StarterEvent): Occasion {
         : { kind: 'irrelevant', reason: `machine ${event.detail['instance-id']} is ${event.detail.state}` };
     case 'aws.rds':
       return { kind: 'machine', machineId: event.detail.SourceIdentifier, what: event.detail.Message };
-    case 'rejoin':
+    case eventSource:
       return {
         kind: event['detail-type'] === 'ShardsPromoted' ? 'promoted' : 'silent',
         cluster: event.detail.cluster,

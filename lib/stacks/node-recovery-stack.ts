@@ -1,6 +1,7 @@
 import type { StackProps } from 'aws-cdk-lib';
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { eventSource } from '../../core/events/event-envelope';
 import type { AppSettings } from '../config/app-settings';
 import { NodeAlarms } from '../constructs/node-alarms';
 import { RecoveryDashboard } from '../constructs/recovery-dashboard';
@@ -48,7 +49,7 @@ export class NodeRecoveryStack extends Stack {
     triggers.onEvent('Agents', {
       description: 'An agent has promoted shards, or finds a node silent',
       bus: surroundingsOf(this).bus,
-      pattern: { source: ['rejoin'], detailType: ['ShardsPromoted', 'NodeSilent'] },
+      pattern: { source: [eventSource], detailType: ['ShardsPromoted', 'NodeSilent'] },
     });
     const kinds = new Set(
       Object.values(settings.clusters).flatMap(({ nodes }) => Object.values(nodes).map(({ machine }) => machine.kind)),
