@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { SegmentRelations } from '../../../core/changes/batches';
 import type { Relation, RelationColumn } from '../../../core/changes/pgoutput';
-import { RejoinError } from '../../../core/errors';
+import { isRejoinError, RejoinError } from '../../../core/errors';
 import { findTable, storedColumns, type ColumnFacts, type TableFacts } from '../table-facts';
 
 /** A table that changes are applied to, and where the source's columns are in it. */
@@ -26,7 +26,7 @@ export async function findTarget(
   relation: Relation,
   types: SegmentRelations['types'],
 ): Promise<TargetTable> {
-  const facts = await findTable(client, relation.schema, relation.table);
+  const facts = await findKeyed(client, relation);
   if (facts === null) {
     throw drift(relation, 'does not exist on this node');
   }
@@ -56,6 +56,22 @@ export async function findTarget(
     }
   }
   return { facts, columns, keyPositions };
+}
+
+/** @throws SqlFailed when the table has no primary key here: most likely not yet */
+async function findKeyed(client: Client, relation: Relation): Promise<TableFacts | null> {
+  try {
+    return await findTable(client, relation.schema, relation.table);
+  } catch (thrown) {
+    if (isRejoinError(thrown, 'PreflightRefused')) {
+      throw new RejoinError(
+        'SqlFailed',
+        `changes can't be applied: table '${relation.schema}.${relation.table}' has no usable primary key on this node; build the shard's keys first`,
+        { cause: thrown },
+      );
+    }
+    throw thrown;
+  }
 }
 
 function checkType(

@@ -289,6 +289,7 @@ test.each([
     `ALTER TABLE shard_0007.plain DROP v; ALTER TABLE shard_0007.plain ADD v text GENERATED ALWAYS AS ('x') STORED`,
     "has a generated column 'v' on this node",
   ],
+  ['no key yet', 'ALTER TABLE shard_0007.plain DROP CONSTRAINT plain_pkey', "build the shard's keys first"],
   [
     'another key',
     'ALTER TABLE shard_0007.plain DROP CONSTRAINT plain_pkey, ALTER v SET NOT NULL, ADD PRIMARY KEY (v)',
