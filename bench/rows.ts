@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { CapturedChanges, DatabaseAddress } from '../core/ports/database-engine';
+import type { DatabaseAddress } from '../core/ports/database-engine';
 import { postgresCapture } from '../engines/postgresql/capture/capture';
 import { postgresComparison } from '../engines/postgresql/comparison/comparison';
 import { postgresRows } from '../engines/postgresql/rows/rows';
@@ -76,8 +76,10 @@ async function main(): Promise<void> {
   const server = await startTestServer({ durable: true });
   try {
     const figures = await measure(server, Number(values.rows), Number(values.changes));
+    const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1_024);
     if (values.json) {
-      console.log(JSON.stringify({ rows: Number(values.rows), changes: Number(values.changes), figures }, null, 2));
+      const { rows, changes } = values;
+      console.log(JSON.stringify({ rows: Number(rows), changes: Number(changes), peakMegabytes, figures }, null, 2));
     } else {
       figures.forEach((figure) => {
         const rate = `${Math.round(figure.perSecond).toLocaleString('en')} ${figure.unit}/s`;
@@ -86,6 +88,7 @@ async function main(): Promise<void> {
           `${figure.name.padEnd(44)} ${rate.padStart(20)} ${volume.padStart(12)}   ${figure.ratio.toFixed(2)}`,
         );
       });
+      console.log(`peak memory of this process ${peakMegabytes} MB: the same for more rows and changes`);
     }
   } finally {
     await server.stop();
@@ -105,7 +108,9 @@ async function measure(server: TestServer, rows: number, changes: number): Promi
     await reader.query(tableSql);
     const copied = await plainCopy(writer, reader, `${shard}.orders`);
     const plain = copied.rows / copied.seconds;
-    await reader.query(`TRUNCATE ${shard}.orders`);
+    await reader.query(`TRUNCATE ${shard}.orders; ${keySql}`);
+    const keyed = await plainCopy(writer, reader, `${shard}.orders`);
+    await reader.query(`DROP SCHEMA ${shard} CASCADE; ${tableSql}`);
     const figure = (name: string, count: number, took: number, bytes: number | null, unit: Figure['unit']): Figure => ({
       name,
       perSecond: count / took,
@@ -121,14 +126,14 @@ async function measure(server: TestServer, rows: number, changes: number): Promi
     await writer.query(`SET synchronous_commit = off`);
     await writer.query(`CALL ${shard}.load($1, $2)`, [changes, rows]);
     await writer.query(`SET synchronous_commit = on; SELECT pg_current_xact_id()`);
-    const captured = await captureAll(server, source);
-    const applied = await applyAll(server, target, captured.segments);
+    const { captured, applied } = await pass(server, source, target);
     const compared = await compare(server, source, target);
     return [
       figure('plain COPY, server to server', copied.rows, copied.seconds, copied.bytes, 'rows'),
+      figure('plain COPY, into a table with its key', keyed.rows, keyed.seconds, keyed.bytes, 'rows'),
       figure('restore: plan, read and load chunks', restored.rows, restored.seconds, restored.bytes, 'rows'),
       figure('capture: peek and advance', captured.rows, captured.seconds, captured.bytes, 'changes'),
-      figure('apply', applied.rows, applied.seconds, captured.bytes, 'changes'),
+      figure('apply', applied.rows, applied.seconds, applied.bytes, 'changes'),
       figure('checksum', compared.rows, compared.seconds, null, 'rows'),
     ];
   } finally {
@@ -162,39 +167,33 @@ async function restore(server: TestServer, source: DatabaseAddress, target: Data
   return { rows, bytes, seconds: took };
 }
 
-async function captureAll(
+/** Captures a piece, applies it, and so on, as a pass does; the two are timed apart. Keeps one piece in memory. */
+async function pass(
   server: TestServer,
   source: DatabaseAddress,
-): Promise<Measured & { readonly segments: readonly CapturedChanges[] }> {
-  const engine = postgresCapture(server.source);
-  const segments: CapturedChanges[] = [];
-  const took = await seconds(async () => {
-    for (;;) {
-      const changes = await engine.peek(source, { slot, shard, maxBytes: chunkBytes });
-      if (changes === null) {
-        return;
-      }
-      segments.push(changes);
-      await engine.advance(source, { slot, to: changes.to });
-    }
-  });
-  const sum = (of: (segment: CapturedChanges) => number): number => segments.reduce((total, one) => total + of(one), 0);
-  return { segments, rows: sum(({ rows }) => rows), bytes: sum(({ body }) => body.length), seconds: took };
-}
-
-async function applyAll(
-  server: TestServer,
   target: DatabaseAddress,
-  segments: readonly CapturedChanges[],
-): Promise<{ readonly rows: number; readonly seconds: number }> {
-  const engine = postgresRows(server.source);
-  let rows = 0;
-  const took = await seconds(async () => {
-    for (const { body, to } of segments) {
-      rows += (await engine.applyChanges(target, { shard, lineage: slot, body, to })).rows;
+): Promise<{ readonly captured: Measured; readonly applied: Measured }> {
+  const capture = postgresCapture(server.source);
+  const rows = postgresRows(server.source);
+  const total = { changes: 0, bytes: 0, captureSeconds: 0, applySeconds: 0 };
+  for (;;) {
+    const begun = performance.now();
+    const changes = await capture.peek(source, { slot, shard, maxBytes: chunkBytes });
+    if (changes === null) {
+      break;
     }
-  });
-  return { rows, seconds: took };
+    const { body, to } = changes;
+    await capture.advance(source, { slot, to });
+    total.captureSeconds += (performance.now() - begun) / 1_000;
+    total.applySeconds += await seconds(() => rows.applyChanges(target, { shard, lineage: slot, body, to }));
+    total.changes += changes.rows;
+    total.bytes += body.length;
+  }
+  const { changes, bytes, captureSeconds, applySeconds } = total;
+  return {
+    captured: { rows: changes, bytes, seconds: captureSeconds },
+    applied: { rows: changes, bytes, seconds: applySeconds },
+  };
 }
 
 /** @throws Error when source and target differ: then the other figures mean nothing */
