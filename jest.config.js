@@ -1,6 +1,11 @@
 /** @type {import('jest').Config} */
 const shared = {
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
   testEnvironment: 'node',
 };
 
@@ -10,7 +15,13 @@ const stepsAlone = { moduleNameMapper: { '^\\.\\./\\.\\./adapters/ports$': '<roo
 /** Three suites: `unit` has no network and takes seconds; `server` uses real PostgreSQL processes; `aws` talks to moto_server. */
 module.exports = {
   projects: [
-    { ...shared, ...stepsAlone, displayName: 'unit', testMatch: ['<rootDir>/test/**/*.test.ts'], testPathIgnorePatterns: ['\\.server\\.test\\.ts$', '\\.aws\\.test\\.ts$', '/node_modules/'] },
+    {
+      ...shared,
+      ...stepsAlone,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['\\.server\\.test\\.ts$', '\\.aws\\.test\\.ts$', '/node_modules/'],
+    },
     { ...shared, ...stepsAlone, displayName: 'server', testMatch: ['<rootDir>/test/**/*.server.test.ts'] },
     { ...shared, displayName: 'aws', testMatch: ['<rootDir>/test/**/*.aws.test.ts'] },
   ],

@@ -2,6 +2,12 @@
 var needed = 20;
 var found = Number(process.versions.node.split('.')[0]);
 if (found < needed) {
-  process.stderr.write('rejoin needs Node.js ' + needed + ' or later; this is ' + process.version + '; install a newer one and try again\n');
+  process.stderr.write(
+    'rejoin needs Node.js ' +
+      needed +
+      ' or later; this is ' +
+      process.version +
+      '; install a newer one and try again\n',
+  );
   process.exit(1);
 }

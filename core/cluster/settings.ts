@@ -96,4 +96,3 @@ export const clusterSettingsSchema = z.strictObject({
 /** A cluster as the steps see it: its settings and its name. */
 export type ClusterSettings = z.infer<typeof clusterSettingsSchema> & { readonly name: string };
 export type RecoveryPolicy = ClusterSettings['policy'];
-export type BackupPolicy = ClusterSettings['backup'];

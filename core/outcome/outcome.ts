@@ -8,8 +8,3 @@ export interface Ending {
   readonly outcome: Outcome;
   readonly reason: string;
 }
-
-/** Whether an execution with this outcome ends green. */
-export function endsWell(outcome: Outcome): boolean {
-  return outcome === 'recovered' || outcome === 'no action needed';
-}

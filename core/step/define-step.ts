@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { isRejoinError, messageOf, RejoinError } from '../errors';
+import { messageOf, RejoinError } from '../errors';
 import type { Json } from '../json';
 import type { Lease, Leases } from '../lease/lease';
 import type { Run, RunLedger, StepRecord } from '../ledger/run-ledger';
@@ -119,13 +119,4 @@ function parse<T>(step: string, schema: z.ZodType<T>, given: unknown): T {
     throw new RejoinError('InvalidInput', `step '${step}' can't use its input: ${problems.join('; ')}`);
   }
   return parsed.data;
-}
-
-/** Whether the error says that the same call may succeed later. */
-export function isTransient(thrown: unknown): boolean {
-  return (
-    isRejoinError(thrown, 'RegistryThrottled') ||
-    isRejoinError(thrown, 'ApiThrottled') ||
-    isRejoinError(thrown, 'SqlUnavailable')
-  );
 }

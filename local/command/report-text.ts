@@ -5,7 +5,9 @@ import { held, type RehearsalReport } from '../scenarios/report';
 export function reportText(report: RehearsalReport): string {
   const time = (value: number | null) => (value === null ? 'not reached' : durationText(value));
   const { timingsMs, load, rows } = report;
-  const parts = Object.entries(load.blackoutParts).map(([name, value]) => `${name.replace(/Ms$/, '')} ${time(value)}`);
+  const parts = (['detect', 'decide', 'fence', 'promote', 'reroute'] as const).map(
+    (name) => `${name} ${time(load.blackoutParts[`${name}Ms`])}`,
+  );
   const lines = [
     '',
     `${report.outcome.toUpperCase()}: ${report.reason}`,

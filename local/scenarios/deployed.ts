@@ -24,11 +24,13 @@ export async function fireSchedule(cloud: LocalCloud, workflow: string, cluster:
 
 /** The first execution that begins at or after a moment. @throws NotFound when there is none within a minute */
 export async function nextExecution(cloud: LocalCloud, workflow: string, sinceMs: number): Promise<Execution> {
-  for (const limitMs = Date.now() + startLimitMs; Date.now() < limitMs; await delay(50)) {
+  const limitMs = Date.now() + startLimitMs;
+  while (Date.now() < limitMs) {
     const [first] = executionsSince(cloud, workflow, sinceMs);
     if (first !== undefined) {
       return first;
     }
+    await delay(50);
   }
   throw new RejoinError('NotFound', `no execution of ${workflow} was started within ${startLimitMs / 1_000} s`);
 }

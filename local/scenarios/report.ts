@@ -30,7 +30,7 @@ export interface RehearsalReport {
     readonly inSync: number | null;
     readonly joined: number | null;
   };
-  readonly passes: readonly Omit<PassEvidence, 'number'>[];
+  readonly passes: readonly PassEvidence[];
   readonly rows: {
     readonly restored: number | null;
     readonly owned: number | null;

@@ -195,7 +195,9 @@ function address(nodeId: string) {
 /** Asks until the answer is neither null nor false, nor an error. */
 async function until<T>(what: string, ask: () => Promise<T | null | false>): Promise<T> {
   let last = '';
-  for (const endMs = Date.now() + 20_000; Date.now() < endMs; await delay(20)) {
+  const endMs = Date.now() + 20_000;
+  while (Date.now() < endMs) {
+    await delay(20);
     try {
       const answer = await ask();
       if (answer !== null && answer !== false) {

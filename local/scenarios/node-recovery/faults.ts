@@ -353,10 +353,12 @@ async function untilVisited(world: World, execution: string, state: string): Pro
 }
 
 async function untilTrue(what: string, ask: () => Promise<boolean>): Promise<void> {
-  for (const endMs = Date.now() + 120_000; Date.now() < endMs; await delay(50)) {
+  const endMs = Date.now() + 120_000;
+  while (Date.now() < endMs) {
     if (await ask()) {
       return;
     }
+    await delay(50);
   }
   throw new RejoinError('NotFound', `waited 120 s in vain: ${what}`);
 }

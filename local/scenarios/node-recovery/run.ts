@@ -224,7 +224,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     outcome,
     reason,
     timingsMs,
-    passes: (evidence?.passes ?? []).map(({ number: _number, ...pass }) => pass),
+    passes: evidence?.passes ?? [],
     rows: { restored: rowsRestored(evidence), owned: aftermath.owned, outsideOwnership: aftermath.outside },
     checks: [check('outcome', fault.expectedOutcome, outcome), ...reasonCheck, ...happened.extra, ...aftermath.checks],
     load: {

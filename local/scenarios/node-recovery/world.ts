@@ -244,7 +244,7 @@ async function launchNodes(
 /** rejoin.yaml as a user would write it for this cluster. */
 function appSettings(options: RehearsalOptions): AppSettings {
   const sites = ['site-a', 'site-b', 'site-c'];
-  const nodes = Array.from({ length: options.nodes }, (_, index) => [
+  const nodes = Array.from({ length: options.nodes }, (_, index): readonly [string, object] => [
     `node-${index + 1}`,
     {
       site: sites[index % sites.length],
