@@ -7,7 +7,6 @@ import type { Registry } from '../ports/registry';
  * don't wait for a follower. What was written after it is the loss of a promotion.
  */
 export const reportedPositionSchema = z.strictObject({ nodeId: z.string(), position: z.string(), atMs: z.number() });
-type ReportedPosition = z.infer<typeof reportedPositionSchema>;
 
 export function reportedPositionKey(cluster: string, nodeId: string): { readonly pk: string; readonly sk: string } {
   return { pk: `CLUSTER#${cluster}`, sk: `POSITION#${nodeId}` };

@@ -18,7 +18,6 @@ export { StateError } from './state-error';
 export type {
   Execution,
   ExecutionResult,
-  ExecutionStatus,
   ItemSource,
   ListedObject,
   TaskCall,
