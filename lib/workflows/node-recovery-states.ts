@@ -106,7 +106,12 @@ function replacementStates(steps: NodeRecoverySteps, { undo }: NodeRecoveryEndin
     otherwise: undo,
   });
   const awaitIt = steps.waitForReplacement.state('Wait for the replacement', {
-    input: { cluster: '{% $cluster %}', replacement: '{% $replacement %}', changeId: '{% $changeId %}' },
+    input: {
+      ...subject,
+      replacement: '{% $replacement %}',
+      shards: '{% $shards %}',
+      changeId: '{% $changeId %}',
+    },
     assign: {
       machineReady: answer('ready'),
       changeId: answer('changeId'),

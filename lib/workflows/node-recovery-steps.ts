@@ -82,9 +82,10 @@ const props: Readonly<Record<StepName, StepProps>> = {
   },
   waitForReplacement: {
     entry: 'machines/wait-for-replacement',
-    timeout: Duration.seconds(20),
+    // A restored instance is taken out of service, shard by shard.
+    timeout: Duration.seconds(60),
     reaches: 'databases',
-    uses: [machinesObserve, managedObserve, dnsRead, dnsChange],
+    uses: [machinesObserve, managedObserve, managedQuarantine, dnsRead, dnsChange],
   },
   handOver: { entry: 'node-recovery/hand-over', timeout: Duration.minutes(5), reaches: 'databases' },
   planRebalance: { entry: 'node-recovery/plan-rebalance', timeout: Duration.seconds(10) },

@@ -33,7 +33,7 @@ import { SimulatedMachines } from './simulated-machines';
 import { SimulatedManagedDatabases } from './simulated-managed-databases';
 import { SimulatedObjects } from './simulated-objects';
 import { SimulatedRegistry } from './simulated-registry';
-import { SimulatedServers, type WriteAnswer } from './simulated-server';
+import { SimulatedServers, type SimulatedServer, type WriteAnswer } from './simulated-server';
 
 export const cluster = 'orders';
 const sites = ['a', 'b'];
@@ -81,6 +81,8 @@ export interface SimulatedClusterOptions {
   readonly settings?: JsonObject;
   /** @default 8 */
   readonly shards?: number;
+  /** All nodes are managed instances. @default false */
+  readonly managed?: boolean;
 }
 
 /** A step that ran on the simulated ports. */
@@ -107,7 +109,22 @@ export class SimulatedCluster {
       this.servers.kill(address);
     },
   );
-  readonly managed = new SimulatedManagedDatabases(this.clock, 30_000);
+  readonly managed = new SimulatedManagedDatabases(
+    this.clock,
+    30_000,
+    ({ host, snapshotId }) => {
+      const snapshot = this.snapshots.get(snapshotId ?? '');
+      if (snapshot === undefined) {
+        this.servers.start(host);
+      } else {
+        this.servers.restore(host, snapshot);
+      }
+    },
+    (host) => {
+      this.servers.kill(host);
+    },
+  );
+  private readonly snapshots = new Map<string, SimulatedServer>();
   readonly databases = new SimulatedDatabases(this.servers, (host) => this.dns.resolve(host));
   readonly backups = new SimulatedObjects('backups', this.clock);
   readonly evidence = new SimulatedObjects('evidence', this.clock);
@@ -121,8 +138,8 @@ export class SimulatedCluster {
   readonly executions = new Map<string, Execution>();
   readonly kills: Kill[] = [];
   readonly settings: ClusterSettings;
-  /** What clients were told was written: shard, key, value. */
-  readonly acknowledged = new Map<string, string | null>();
+  /** By shard and key: what clients were told was written, and what they tried since and were told nothing about. */
+  readonly acknowledged = new Map<string, (string | null)[]>();
   private readonly handlers = new Map<string, StepHandler<Json>>();
   private readonly calls = new Map<string, number>();
 
@@ -152,32 +169,25 @@ export class SimulatedCluster {
 
   static async open(options: SimulatedClusterOptions = {}): Promise<SimulatedCluster> {
     const made = new SimulatedCluster(options);
-    await made.fill();
+    await made.fill(options.managed ?? false);
     return made;
   }
 
-  private async fill(): Promise<void> {
+  private async fill(managed: boolean): Promise<void> {
     const { shardCount } = this.settings;
     const meta = { name: cluster, engine: 'postgresql', layout: 'sharded', shardCount, epoch: 1 } as const;
     await this.registry.add(cluster, { kind: 'META', value: meta });
-    for (const [id, node] of Object.entries(this.settings.nodes)) {
-      const launched = await this.machines.launch({
-        cluster,
-        nodeId: id,
-        site: node.site,
-        clientToken: id,
-        launchTemplate: null,
-        volumeSnapshot: null,
-      });
-      const host = node.host;
+    for (const [id, { site, host }] of Object.entries(this.settings.nodes)) {
+      const place = managed ? this.addInstance(id, site) : await this.addMachine(id, site);
+      const type = managed ? 'CNAME' : 'A';
       await this.dns.change([
-        { action: 'create', record: { name: host, type: 'A', ttlSeconds: 5, values: [launched.address ?? ''] } },
+        { action: 'create', record: { name: host, type, ttlSeconds: 5, values: [place.address] } },
       ]);
       const value: NodeItem = {
         id,
-        site: node.site,
-        machineKind: 'ec2',
-        machineId: launched.machineId,
+        site,
+        machineKind: managed ? 'rds' : 'ec2',
+        machineId: place.machineId,
         host,
         port: 5432,
         state: 'serving',
@@ -191,7 +201,7 @@ export class SimulatedCluster {
     for (let number = 0; number < shardCount; number += 1) {
       await this.addShard(number);
     }
-    for (const node of await this.registry.nodes(cluster)) {
+    for (const node of this.settings.durability === 'synchronous' ? await this.registry.nodes(cluster) : []) {
       await this.databases.setSynchronousFollowers(
         this.addressOf(node),
         synchronousNames(node.id, await this.registry.shards(cluster)),
@@ -200,6 +210,30 @@ export class SimulatedCluster {
     for (let key = 0; key < 4 * shardCount; key += 1) {
       await this.write(`key-${key}`, 'first');
     }
+  }
+
+  private async addMachine(nodeId: string, site: string) {
+    const launched = await this.machines.launch({
+      cluster,
+      nodeId,
+      site,
+      clientToken: nodeId,
+      launchTemplate: null,
+      volumeSnapshot: null,
+    });
+    return { machineId: launched.machineId, address: launched.address ?? '' };
+  }
+
+  private addInstance(nodeId: string, site: string) {
+    const address = `${nodeId}.rds.internal`;
+    this.managed.add(`orders-${nodeId}`, site, address);
+    this.servers.start(address);
+    return { machineId: `orders-${nodeId}`, address };
+  }
+
+  /** Takes a snapshot of a managed node. */
+  snapshot(nodeId: string): void {
+    this.snapshots.set(this.managed.snapshot(`orders-${nodeId}`), this.servers.copy(`${nodeId}.rds.internal`));
   }
 
   private async addShard(number: number): Promise<void> {
@@ -235,8 +269,11 @@ export class SimulatedCluster {
     }
     const address = await this.address(shard.primary);
     const answer = this.servers.write(this.dns.resolve(address.host), shard.id, key, value);
+    const place = `${shard.id} ${key}`;
     if (answer === 'acknowledged') {
-      this.acknowledged.set(`${shard.id} ${key}`, value);
+      this.acknowledged.set(place, [value]);
+    } else if (answer === 'not confirmed') {
+      this.acknowledged.set(place, [...(this.acknowledged.get(place) ?? [null]), value]);
     }
     return answer;
   }
@@ -245,13 +282,13 @@ export class SimulatedCluster {
   async missing(): Promise<readonly string[]> {
     const shards = await this.registry.shards(cluster);
     const found: string[] = [];
-    for (const [place, value] of this.acknowledged) {
+    for (const [place, values] of this.acknowledged) {
       const [id = '', key = ''] = place.split(' ');
       const shard = shards.find((each) => each.id === id);
       const owners = [shard?.primary, shard?.state === 'in sync' ? shard.follower : null];
       for (const owner of owners.flatMap((each) => each ?? [])) {
         const server = this.servers.at(this.dns.resolve((await this.address(owner)).host));
-        if ((server?.shards.get(id)?.rows.get(key)?.value ?? null) !== value) {
+        if (!values.includes(server?.shards.get(id)?.rows.get(key)?.value ?? null)) {
           found.push(`${place} on ${owner}`);
         }
       }
@@ -279,7 +316,9 @@ export class SimulatedCluster {
         found.push(...difference(`synchronous names on ${node.id}`, led, server.synchronous));
       }
     }
-    const kept = nodes.filter((node) => node.state !== 'retired').map((node) => node.machineId);
+    const kept = nodes
+      .filter((node) => node.state !== 'retired' && node.machineKind === 'ec2')
+      .map((node) => node.machineId);
     const machines = await this.machines.list(cluster);
     found.push(
       ...difference(
@@ -294,9 +333,8 @@ export class SimulatedCluster {
   /** Shards that more than one living server accepts writes for. */
   writers(): readonly string[] {
     const counts = new Map<string, number>();
-    for (let number = 1; number <= 20; number += 1) {
-      const server = this.servers.at(`10.0.0.${number}`);
-      for (const [id, shard] of server?.answers === true ? server.shards : []) {
+    for (const server of this.servers.all()) {
+      for (const [id, shard] of server.answers ? server.shards : []) {
         counts.set(id, (counts.get(id) ?? 0) + (shard.writable ? 1 : 0));
       }
     }

@@ -28,7 +28,7 @@ export class SimulatedManagedDatabases implements ManagedDatabases {
   constructor(
     private readonly clock: Clock,
     private readonly turnMs: number,
-    private readonly onAvailable: (instance: { readonly host: string; readonly nodeId: string }) => void = () =>
+    private readonly onCreate: (instance: { readonly host: string; readonly snapshotId: string | null }) => void = () =>
       undefined,
     private readonly onEnd: (host: string) => void = () => undefined,
   ) {}
@@ -100,7 +100,7 @@ export class SimulatedManagedDatabases implements ManagedDatabases {
       stoppable: true,
     };
     this.instances.set(order.instanceIdentifier, instance);
-    this.onAvailable({ host: instance.host, nodeId: order.nodeId });
+    this.onCreate({ host: instance.host, snapshotId: order.snapshotId });
     return seen(instance);
   }
 

@@ -50,6 +50,19 @@ export class SimulatedServer {
 
   constructor(readonly address: string) {}
 
+  copyTo(address: string): SimulatedServer {
+    const copy = new SimulatedServer(address);
+    copy.log = this.log;
+    copy.synchronous = this.synchronous;
+    for (const [id, shard] of this.shards) {
+      copy.shards.set(id, { ...shard, rows: new Map(shard.rows) });
+    }
+    for (const [name, subscription] of this.subscriptions) {
+      copy.subscriptions.set(name, { ...subscription });
+    }
+    return copy;
+  }
+
   position(): LogPosition {
     return positionOf(this.log);
   }
@@ -96,11 +109,29 @@ export class SimulatedServers {
     return this.servers.get(address) ?? null;
   }
 
+  all(): readonly SimulatedServer[] {
+    return [...this.servers.values()];
+  }
+
   start(address: string): SimulatedServer {
     const server = this.servers.get(address) ?? new SimulatedServer(address);
     server.answers = true;
     this.servers.set(address, server);
     return server;
+  }
+
+  /** A copy of all that a server has, as a snapshot takes it. */
+  copy(address: string): SimulatedServer {
+    const server = this.servers.get(address);
+    if (server === undefined) {
+      throw new Error(`there is no server at ${address}`);
+    }
+    return server.copyTo(address);
+  }
+
+  /** Starts a server with what a snapshot has. */
+  restore(address: string, snapshot: SimulatedServer): void {
+    this.servers.set(address, snapshot.copyTo(address));
   }
 
   /** Ends a server's processes; its rows stay. */

@@ -181,7 +181,7 @@ describe('a full backup', () => {
         (await slotsOn(world)).join() === wanted || `slots ${(await slotsOn(world)).join()}`,
         (await backupsOf(world)).join() === 'b1 verified,b2 verified' || (await backupsOf(world)).join(),
       ];
-      bad.push(...facts.flatMap((fact) => (fact === true ? [] : [`${moment} call ${atCall}: ${String(fact)}`])));
+      bad.push(...facts.flatMap((fact) => (fact === true ? [] : [`${moment} call ${atCall}: ${fact}`])));
     }
     expect(bad).toEqual([]);
   }, 600_000);
