@@ -125,9 +125,14 @@ function startExecutions(
       files.note(execution);
     },
   };
-  const executions: LocalExecutions = new LocalExecutions(machines, world, (execution, result) => {
-    files.note(execution);
-    noteEnd(base.metrics, execution, result);
+  const executions: LocalExecutions = new LocalExecutions(machines, world, {
+    onEnd: (execution, result) => {
+      files.note(execution);
+      noteEnd(base.metrics, execution, result);
+    },
+    onFault: (execution, fault) => {
+      options.say(`execution ${execution.arn} can't go on, by a defect of the interpreter: ${messageOf(fault)}`);
+    },
   });
   const targets = new EventTargets({
     functions: base.functions,

@@ -13,8 +13,9 @@ export interface ControlConnection {
   readonly localAddress: string | null;
 }
 
-/** How long an answer of the registry is waited for. */
-const registryTimeoutMs = 2_000;
+/** How long an answer of the registry is waited for: an agent must soon see that it is cut off, a function must not give up early. */
+const agentRegistryTimeoutMs = 2_000;
+const functionRegistryTimeoutMs = 10_000;
 /** Others may have to try something that itself has a limit, such as a probe. */
 const otherTimeoutMs = 30_000;
 
@@ -51,8 +52,9 @@ export class ControlClient {
 
   private async ask(port: PortName, method: string, given: readonly Json[]): Promise<Answer> {
     const body = Buffer.from(JSON.stringify(given));
-    const timeoutMs = port === 'registry' ? registryTimeoutMs : otherTimeoutMs;
     const { url, token, nodeId } = this.connection;
+    const registryTimeoutMs = nodeId === null ? functionRegistryTimeoutMs : agentRegistryTimeoutMs;
+    const timeoutMs = port === 'registry' ? registryTimeoutMs : otherTimeoutMs;
     return new Promise((resolve, reject) => {
       const fail = (cause: Error): void => {
         const message = `${port}.${method} got no answer: ${cause.message}; try again`;

@@ -3,13 +3,15 @@ import { dirname, join } from 'node:path';
 import type { Execution } from '../states/execution';
 import { machinePrefix } from './local-executions';
 
-/** A history is written anew as a whole: not for every event. */
+/** A history is written anew as a whole: not for every event, and the longer it is the more rarely. */
 const everyMs = 200;
+const costFactor = 20;
 
 /** The history of each execution as a file, also while it goes on: `<machine>/<name>.json`. */
 export class ExecutionFiles {
   private readonly due = new Map<Execution, NodeJS.Timeout>();
   private readonly writing = new Map<string, Promise<void>>();
+  private lastCostMs = 0;
 
   constructor(private readonly folder: string) {}
 
@@ -18,9 +20,12 @@ export class ExecutionFiles {
     if (!this.due.has(execution)) {
       this.due.set(
         execution,
-        setTimeout(() => {
-          void this.write(execution);
-        }, everyMs),
+        setTimeout(
+          () => {
+            void this.write(execution);
+          },
+          everyMs + costFactor * this.lastCostMs,
+        ),
       );
     }
   }
@@ -37,12 +42,20 @@ export class ExecutionFiles {
     this.due.delete(execution);
     const file = join(this.folder, pathOf(execution.arn));
     const earlier = this.writing.get(file) ?? Promise.resolve();
-    const work = earlier.then(async () => replace(file, documentOf(execution))).catch(() => undefined);
+    const work = earlier.then(async () => replace(file, this.documentOf(execution))).catch(() => undefined);
     this.writing.set(file, work);
     await work;
     if (this.writing.get(file) === work) {
       this.writing.delete(file);
     }
+  }
+
+  private documentOf(execution: Execution): string {
+    const startedMs = performance.now();
+    const { arn, name, stateMachineArn, status, input, startedAtMs, history } = execution;
+    const document = JSON.stringify({ arn, name, stateMachineArn, status, startedAtMs, input, history }, null, 1);
+    this.lastCostMs = performance.now() - startedMs;
+    return document;
   }
 }
 
@@ -56,9 +69,4 @@ async function replace(file: string, content: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await writeFile(`${file}.new`, content, { mode: 0o600 });
   await rename(`${file}.new`, file);
-}
-
-function documentOf(execution: Execution): string {
-  const { arn, name, stateMachineArn, status, input, startedAtMs, history } = execution;
-  return JSON.stringify({ arn, name, stateMachineArn, status, startedAtMs, input, history }, null, 1);
 }

@@ -22,6 +22,12 @@ interface Kept {
   result: ExecutionResult | null;
 }
 
+export interface ExecutionHooks {
+  onEnd(execution: Execution, result: ExecutionResult): void;
+  /** The interpreter itself has failed: a defect, whatever the execution did. */
+  onFault(execution: Execution, fault: unknown): void;
+}
+
 /** Executions of the deployed state machines, run by the interpreter. Names stay taken as long as this lives. */
 export class LocalExecutions implements Executions {
   private readonly byArn = new Map<string, Kept>();
@@ -30,12 +36,12 @@ export class LocalExecutions implements Executions {
   /**
    * @param machines the deployed state machines
    * @param world what executions see of the world
-   * @param onEnd hears of each end
+   * @param hooks hear of each end
    */
   constructor(
     private readonly machines: readonly StateMachine[],
     private readonly world: World,
-    private readonly onEnd: (execution: Execution, result: ExecutionResult) => void,
+    private readonly hooks: ExecutionHooks,
   ) {}
 
   async start(order: {
@@ -130,10 +136,14 @@ export class LocalExecutions implements Executions {
     }
     const kept: Kept = { execution, result: null };
     this.byArn.set(execution.arn, kept);
-    void execution.finished.then((result) => {
-      kept.result = result;
-      this.onEnd(execution, result);
-    });
+    execution.finished
+      .then((result) => {
+        kept.result = result;
+        this.hooks.onEnd(execution, result);
+      })
+      .catch((thrown: unknown) => {
+        this.hooks.onFault(execution, thrown);
+      });
     return { execution, started: true };
   }
 

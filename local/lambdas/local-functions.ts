@@ -49,13 +49,13 @@ export interface FunctionLimits {
   readonly perFunction: number;
   /** Of all functions. @default 8 */
   readonly total: number;
-  /** Processes started ahead, a memory figure. @default 2 */
+  /** Processes started ahead, a memory figure. @default 1 */
   readonly spares: number;
   /** How long a process without calls is kept. @default 30,000 */
   readonly idleMs: number;
 }
 
-const defaultLimits: FunctionLimits = { perFunction: 4, total: 8, spares: 2, idleMs: 30_000 };
+const defaultLimits: FunctionLimits = { perFunction: 4, total: 8, spares: 1, idleMs: 30_000 };
 
 interface Idle {
   readonly functionName: string;

@@ -1,4 +1,6 @@
 import { openSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { CompiledBundle } from './compiled-bundle';
 import { hookEffects } from './effect-hook';
 import type { FunctionErrorBody, KillMoment, RunnerOrder, RunnerReport } from './runner-protocol';
 
@@ -17,6 +19,7 @@ const memoryCheckMs = 100;
 let handler: Handler | null = null;
 let loaded: LoadOrder | null = null;
 let requestId = '-';
+let keepCode = (): void => undefined;
 
 process.on('disconnect', () => {
   process.exit(0);
@@ -41,6 +44,8 @@ process.on('unhandledRejection', (reason) => {
     trace: trace ?? [],
   });
 });
+// What most functions load of Node.js itself is loaded while the process waits for its function.
+['node:crypto', 'node:http', 'node:tls'].forEach(createRequire(__filename));
 report({ kind: 'ready' });
 
 function load(order: LoadOrder): void {
@@ -53,13 +58,15 @@ function load(order: LoadOrder): void {
   Object.assign(process.env, order.environment);
   watchMemory(order.memoryLimitMiB);
   try {
-    // The path is known at run time only: bundling leaves this call alone.
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- a CommonJS bundle, as on Lambda
-    const bundle = require(order.bundle) as { readonly handler?: unknown };
-    if (typeof bundle.handler !== 'function') {
+    const compiled = new CompiledBundle(order.bundle);
+    const bundle = compiled.load();
+    if (typeof bundle['handler'] !== 'function') {
       throw Object.assign(new Error('index.handler is undefined or not exported'), { name: 'Runtime.HandlerNotFound' });
     }
-    handler = bundle.handler as Handler;
+    handler = bundle['handler'] as Handler;
+    keepCode = () => {
+      compiled.keep();
+    };
     report({ kind: 'loaded' });
   } catch (thrown) {
     report({ kind: 'load failed', error: errorBody(thrown) });
@@ -95,6 +102,8 @@ async function invoke(order: InvokeOrder): Promise<void> {
   } finally {
     hookEffects(null);
   }
+  // Nobody waits any more.
+  keepCode();
 }
 
 function contextOf(order: InvokeOrder): object {

@@ -25,6 +25,6 @@ const load = (name: string, definition: JsonObject): StateMachine =>
 
 describeExecutionsContract('local interpreter', async () => {
   const machines = [load('answering', answering), load('waiting', waiting)];
-  const executions = new LocalExecutions(machines, world, () => undefined);
+  const executions = new LocalExecutions(machines, world, { onEnd: () => undefined, onFault: () => undefined });
   return { executions, close: async () => executions.stopAll('the test is over') };
 });
