@@ -122,7 +122,8 @@ export async function connect(
   }
 }
 
-function asRejoinError(thrown: unknown, address: DatabaseAddress): Error {
+/** Whatever went wrong in a session with that node, by the names of withSession. */
+export function asRejoinError(thrown: unknown, address: DatabaseAddress): Error {
   if (isRejoinError(thrown)) {
     return thrown;
   }

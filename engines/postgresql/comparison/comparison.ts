@@ -10,8 +10,8 @@ export function postgresComparison(source: ConnectionSource): DatabaseComparison
     digests: (address, range) => withSession(source, address, rowSession, (client) => digests(client, range)),
     rowDigest: (address, order) => withSession(source, address, shortSession, (client) => rowDigest(client, order)),
     repairRows: (from, to, order) =>
-      withSession(source, from, rowSession, (reader) =>
-        withSession(source, to, rowSession, (writer) => repairRows(reader, writer, order)),
+      withSession(source, from, rowSession, (client) =>
+        withSession(source, to, rowSession, (writer) => repairRows({ client, address: from }, writer, order)),
       ),
   };
 }

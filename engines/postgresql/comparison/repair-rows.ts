@@ -4,7 +4,8 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { copyField } from '../../../core/changes/copy-text';
 import type { RowRange } from '../../../core/cluster/manifest';
 import { RejoinError } from '../../../core/errors';
-import { inTransaction } from '../connection';
+import type { DatabaseAddress } from '../../../core/ports/database-engine';
+import { asRejoinError, inTransaction } from '../connection';
 import { copyIn } from '../copy';
 import { identifier } from '../identifier';
 import { valueOf } from '../key-range';
@@ -19,12 +20,17 @@ const keysAtOnce = 1_000;
 const keyStage = 'pg_temp.rejoin_repair_keys';
 const rowStage = 'pg_temp.rejoin_repair_rows';
 
+interface Source {
+  readonly client: Client;
+  readonly address: DatabaseAddress;
+}
+
 /**
  * Makes the rows of these keys the same on the target as on the source, in one transaction there. All of them are deleted
  * before any is written, as two may have swapped a unique value. Rows flow from one server to the other.
  */
 export async function repairRows(
-  source: Client,
+  source: Source,
   target: Client,
   order: { readonly shard: string; readonly range: RowRange; readonly keys: readonly (readonly string[])[] },
 ): Promise<number> {
@@ -33,7 +39,7 @@ export async function repairRows(
   if (keys.length === 0) {
     return 0;
   }
-  const from = await tableFacts(source, range.schema, range.table);
+  const from = await tableFacts(source.client, range.schema, range.table);
   const to = matchColumns(from, await tableFacts(target, range.schema, range.table));
   await createStage(target, keyStage, stageColumns(to, to.keyPositions));
   await createStage(
@@ -49,8 +55,7 @@ export async function repairRows(
     const lines = keys.map((key) => `${key.map(copyField).join('\t')}\n`).join('');
     await copyIn(target, `COPY ${keyStage} FROM STDIN`, Buffer.from(lines));
     for (let first = 0; first < keys.length; first += keysAtOnce) {
-      const read = source.query(copyTo(rowsSql(from, to, keys.slice(first, first + keysAtOnce))));
-      await pipeline(read, target.query(copyFrom(`COPY ${rowStage} FROM STDIN`)));
+      await copyRows(source, target, rowsSql(from, to, keys.slice(first, first + keysAtOnce)));
     }
     const replaced = from.key
       .map(({ equal }, nth) => `r.c${to.keyPositions[nth] ?? ''} ${equal} s.c${to.keyPositions[nth] ?? ''}`)
@@ -58,9 +63,26 @@ export async function repairRows(
     const isReplaced = `EXISTS (SELECT FROM ${rowStage} AS r WHERE ${replaced})`;
     const deleted = await target.query(deleteSql(to, keyStage, `NOT ${isReplaced}`));
     await target.query(deleteSql(to, rowStage));
-    const written = await target.query(insertSql(to, rowStage, { replace: false }));
+    // Two texts may be the same key: 1.0 and 1.00, which source and target have one of each.
+    const places = to.keyPositions.map((place) => `c${place}`).join(', ');
+    const once = `(SELECT DISTINCT ON (${places}) * FROM ${rowStage})`;
+    const written = await target.query(insertSql(to, once, { replace: false }));
     return (deleted.rowCount ?? 0) + (written.rowCount ?? 0);
   });
+}
+
+/** Lets rows flow into the stage. What goes wrong on the source is said of the source. */
+async function copyRows(source: Source, target: Client, sql: string): Promise<void> {
+  const read = source.client.query(copyTo(sql));
+  const write = target.query(copyFrom(`COPY ${rowStage} FROM STDIN`));
+  const failed: ('source' | 'target')[] = [];
+  read.once('error', () => failed.push('source'));
+  write.once('error', () => failed.push('target'));
+  try {
+    await pipeline(read, write);
+  } catch (thrown) {
+    throw failed[0] === 'source' ? asRejoinError(thrown, source.address) : thrown;
+  }
 }
 
 /** COPY of the source's rows of these keys, columns in the order of the stage. */

@@ -248,3 +248,30 @@ test('a range that was cut by another key is an error that names both', async ()
     );
   });
 });
+
+test('keys that are equal but not the same text are one row', async () => {
+  const tables = 'CREATE SCHEMA shard_0007; CREATE TABLE shard_0007.t (id numeric PRIMARY KEY, v text)';
+  await withNodes(async (nodes) => {
+    await nodes.onSource.query(`INSERT INTO shard_0007.t VALUES (1.0, 'right')`);
+    await nodes.onTarget.query(`INSERT INTO shard_0007.t VALUES (1.00, 'wrong')`);
+    const order = { shard: oddShard, range: all('t'), keys: [['1.0'], ['1.00']] };
+    expect(await nodes.comparison.repairRows(nodes.source, nodes.target, order)).toBe(1);
+    expect(await nodes.comparison.checksum(nodes.target, all('t'))).toEqual(
+      await nodes.comparison.checksum(nodes.source, all('t')),
+    );
+  }, tables);
+});
+
+test('what goes wrong on the source of a repair is said of the source', async () => {
+  const tables = `CREATE SCHEMA shard_0007; CREATE TABLE shard_0007.t (id int PRIMARY KEY, v int)`;
+  await withNodes(async (nodes) => {
+    const there = { ...nodes.source, nodeId: 'node-of-the-source' };
+    // No number is as large as this one: the source can't read the key.
+    const order = { shard: oddShard, range: all('t'), keys: [['99999999999']] };
+    await nodes.onTarget.query('ALTER TABLE shard_0007.t ALTER id TYPE bigint');
+    await expect(nodes.comparison.repairRows(there, nodes.target, order)).rejects.toMatchObject({
+      name: 'SqlFailed',
+      message: expect.stringContaining("node 'node-of-the-source'") as string,
+    });
+  }, tables);
+});
