@@ -101,7 +101,7 @@ test.each(resourcesOf(templates, 'AWS::StepFunctions::StateMachine'))(
         ([alarm, { Properties }]) =>
           alarm.startsWith(`${stack ?? ''}/`) && JSON.stringify(Properties).includes(`"${id ?? ''}"`),
       )
-      .filter(([, { Properties }]) => JSON.stringify(Properties['AlarmActions'] ?? []).includes('Topic'))
+      .filter(([, { Properties }]) => JSON.stringify(Properties['AlarmActions'] ?? []).includes('rejoin-topic-arn'))
       .map(([, { Properties }]) => Properties['MetricName']);
     expect(metrics).toEqual(
       expect.arrayContaining(['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted', 'ExecutionThrottled']),
