@@ -9,10 +9,18 @@ export interface ComparePorts {
   readonly clock: Clock;
 }
 
-export interface RangeComparison {
+/** A range as its first comparison found it. */
+export interface ComparedRange {
+  readonly range: RowRange;
   /** Rows that the source had. */
   readonly rows: number;
-  /** Keys whose rows differ, or could not be proved equal. Empty: the range is in sync. */
+  /** Keys whose rows differed. Empty: the range is in sync. */
+  readonly suspects: readonly (readonly string[])[];
+}
+
+/** A range whose rows are judged one by one. */
+export interface JudgedRange extends ComparedRange {
+  /** Keys whose rows differ, or could not be proved equal. */
   readonly unequal: readonly (readonly string[])[];
   /** How many of them are not proved either way. */
   readonly unproved: number;
@@ -22,7 +30,7 @@ export interface RangeComparison {
  * So many keys of one range are looked at one by one. Where more differ, changes under way don't explain it: something was
  * missed, and all of them are repaired, which does no harm to a row that was right.
  */
-const maxProvedKeys = 256;
+export const maxProvedKeys = 256;
 /** Rows looked at at once. */
 const concurrency = 4;
 
@@ -34,14 +42,14 @@ const concurrency = 4;
  * to be agreed on, and a wait is as short as the log is. Shards are compared beside each other, the ranges of one after
  * each other.
  *
- * @returns null when `mayGoOn` said no before the range was decided; nothing is lost but the reading
+ * @returns null when `mayGoOn` said no before both sides were read; nothing is lost but the reading
  */
 export async function compareRange(
   ports: ComparePorts,
   route: ShardRoute,
   range: RowRange,
   mayGoOn: () => boolean,
-): Promise<RangeComparison | null> {
+): Promise<ComparedRange | null> {
   const { databases } = ports;
   const before = await databases.checksum(route.source, range);
   if (!(await letTargetFollow(ports, route, mayGoOn))) {
@@ -49,22 +57,21 @@ export async function compareRange(
   }
   const after = await databases.checksum(route.target, range);
   if (before.rows === after.rows && before.high === after.high && before.low === after.low) {
-    return { rows: before.rows, unequal: [], unproved: 0 };
+    return { range, rows: before.rows, suspects: [] };
   }
   const wanted = await databases.digests(route.source, range);
   if (!(await letTargetFollow(ports, route, mayGoOn))) {
     return null;
   }
-  const keys = differingKeys(wanted, await databases.digests(route.target, range));
-  if (keys.length > maxProvedKeys) {
-    return { rows: wanted.length, unequal: keys, unproved: keys.length };
-  }
-  const verdicts = await judgeKeys(ports, route, { range, keys }, mayGoOn);
-  return verdicts === null ? null : { rows: wanted.length, ...verdicts };
+  return { range, rows: wanted.length, suspects: differingKeys(wanted, await databases.digests(route.target, range)) };
 }
 
+/**
+ * A slot is read from the log on disk. The marker's commit brings there whatever a session could see before it, also commits
+ * that did not wait for the disk.
+ */
 async function letTargetFollow(ports: ComparePorts, route: ShardRoute, mayGoOn: () => boolean): Promise<boolean> {
-  const to = await ports.databases.position(route.source);
+  const to = await ports.databases.writeMarker(route.source, route.shard);
   const { reached } = await catchUp(ports.databases, route, to, mayGoOn);
   return reached;
 }
@@ -86,59 +93,83 @@ export function differingKeys(
   return [...differing, ...[...there.values()].map((digest) => digest.key)];
 }
 
-/** Looks at keys until each is equal, really different, or looked at often enough. */
-async function judgeKeys(
+/** One row that differed, and what was seen of it since. */
+interface Suspect {
+  readonly of: ComparedRange;
+  readonly key: readonly string[];
+  readonly looks: RowLook[];
+}
+
+/**
+ * Judges the rows that differed in some ranges, all of them around the same waits: looks at each until it is equal, really
+ * different, or looked at often enough.
+ *
+ * @returns null when `mayGoOn` said no before every row was judged
+ */
+export async function judgeRanges(
   ports: ComparePorts,
   route: ShardRoute,
-  suspects: { readonly range: RowRange; readonly keys: readonly (readonly string[])[] },
+  compared: readonly ComparedRange[],
   mayGoOn: () => boolean,
-): Promise<Pick<RangeComparison, 'unequal' | 'unproved'> | null> {
-  const different: (readonly string[])[] = [];
-  const unproved: (readonly string[])[] = [];
-  let open = suspects.keys.map((key) => ({ key, looks: [] as RowLook[] }));
-  for (let attempt = 0; open.length > 0 && attempt <= maxRetries; attempt += 1) {
+): Promise<readonly JudgedRange[] | null> {
+  const unequal = new Map<ComparedRange, (readonly string[])[]>();
+  const unproved = new Map<ComparedRange, number>();
+  const note = ({ of, key }: Pick<Suspect, 'of' | 'key'>, verdict: 'different' | 'unproved'): void => {
+    unequal.set(of, [...(unequal.get(of) ?? []), key]);
+    unproved.set(of, (unproved.get(of) ?? 0) + (verdict === 'unproved' ? 1 : 0));
+  };
+  for (const of of compared.filter(({ suspects }) => suspects.length > maxProvedKeys)) {
+    unequal.set(of, [...of.suspects]);
+    unproved.set(of, of.suspects.length);
+  }
+  let open = compared
+    .filter(({ suspects }) => suspects.length <= maxProvedKeys)
+    .flatMap((of) => of.suspects.map((key): Suspect => ({ of, key, looks: [] })));
+  for (let attempt = 0; open.length > 0; attempt += 1) {
     const startedMs = ports.clock.nowMs();
-    const looks = await lookAt(ports, route, { range: suspects.range, keys: open.map(({ key }) => key) }, mayGoOn);
-    if (looks === null) {
+    if (!(await lookAt(ports, route, open, mayGoOn))) {
       return null;
     }
-    open.forEach((suspect, index) => suspect.looks.push(...looks.slice(index, index + 1)));
-    const judged = open.map((suspect) => ({ ...suspect, verdict: judgeRow(suspect.looks) }));
-    different.push(...judged.filter(({ verdict }) => verdict === 'different').map(({ key }) => key));
-    unproved.push(...judged.filter(({ verdict }) => verdict === 'unproved').map(({ key }) => key));
-    open = judged.filter(({ verdict }) => verdict === 'open');
+    const judged = open.map((suspect) => ({ suspect, verdict: judgeRow(suspect.looks) }));
+    for (const { suspect, verdict } of judged) {
+      if (verdict === 'different' || verdict === 'unproved') {
+        note(suspect, verdict);
+      }
+    }
+    open = judged.filter(({ verdict }) => verdict === 'open').map(({ suspect }) => suspect);
     if (open.length > 0 && attempt < maxRetries) {
       // A difference is proved by two looks this far apart; what only needs time may have it.
       await ports.clock.sleep(Math.max(0, startedMs + proofDistanceMs - ports.clock.nowMs()));
     }
   }
-  unproved.push(...open.map(({ key }) => key));
-  return { unequal: [...different, ...unproved], unproved: unproved.length };
+  return compared.map((of) => ({ ...of, unequal: unequal.get(of) ?? [], unproved: unproved.get(of) ?? 0 }));
 }
 
-/** One look at each key, all of them around the same wait. */
+/** One look at each row, all of them around the same wait. @returns whether there was time for it */
 async function lookAt(
   ports: ComparePorts,
   route: ShardRoute,
-  suspects: { readonly range: RowRange; readonly keys: readonly (readonly string[])[] },
+  suspects: readonly Suspect[],
   mayGoOn: () => boolean,
-): Promise<readonly RowLook[] | null> {
-  const { range, keys } = suspects;
+): Promise<boolean> {
   const read = (side: 'source' | 'target'): Promise<readonly RowSeen[]> =>
-    eachOf(keys, (key) => ports.databases.rowDigest(route[side], { range, key }));
+    eachOf(suspects, ({ of, key }) => ports.databases.rowDigest(route[side], { range: of.range, key }));
   const before = await read('source');
   if (!(await letTargetFollow(ports, route, mayGoOn))) {
-    return null;
+    return false;
   }
   const target = await read('target');
   const after = await read('source');
   const atMs = ports.clock.nowMs();
-  return keys.map((_key, index) => ({
-    atMs,
-    before: before[index] ?? null,
-    target: target[index] ?? null,
-    after: after[index] ?? null,
-  }));
+  suspects.forEach(({ looks }, index) => {
+    looks.push({
+      atMs,
+      before: before[index] ?? null,
+      target: target[index] ?? null,
+      after: after[index] ?? null,
+    });
+  });
+  return true;
 }
 
 async function eachOf<T, R>(things: readonly T[], work: (thing: T) => Promise<R>): Promise<readonly R[]> {

@@ -45,7 +45,8 @@ export const makeStep = (ports: Ports) =>
       const route = await routeOf({ clusters, addresses, settings: ports.settings }, input);
       const startedMs = ports.clock.nowMs();
       const { confirmedTo } = await ports.databases.slot(route.source, route.slot);
-      const begin = await ports.databases.position(route.source);
+      // Its commit brings to disk, from which the slot is read, whatever was there before.
+      const begin = await ports.databases.writeMarker(route.source, route.shard);
       const applied = await catchUp(ports.databases, route, begin, () => context.remainingMs() > reserveMs);
       const end = await ports.databases.position(route.source);
       const from = confirmedTo ?? begin;

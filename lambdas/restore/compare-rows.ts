@@ -9,9 +9,15 @@ import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
 import type { Settings } from '../../core/ports/surroundings';
 import type { CatchUpDatabases, ShardRoute } from '../../core/restore/catch-up';
-import { compareRange, type ComparePorts } from '../../core/restore/compare-range';
+import {
+  compareRange,
+  judgeRanges,
+  type ComparedRange,
+  type ComparePorts,
+  type JudgedRange,
+} from '../../core/restore/compare-range';
 import { routeOf } from '../../core/restore/route';
-import { RunKeys } from '../../core/restore/run-keys';
+import { RunKeys, type ComparisonPlace } from '../../core/restore/run-keys';
 import {
   comparedRangesSchema,
   comparisonSchema,
@@ -43,6 +49,9 @@ const inputSchema = z.strictObject({
 });
 type Input = z.infer<typeof inputSchema>;
 
+/** Rows judged together, and ranges compared before they are: what a call that is cut off has to do again. */
+const suspectsAtOnce = 512;
+const rangesAtOnce = 64;
 /** Left for the range that was begun: reading it on both sides, and up to six looks at its rows. */
 const reserveMs = 180_000;
 
@@ -61,31 +70,79 @@ export const makeStep = (ports: Ports) =>
       const addresses = new AddressBook(clusters, ports.settings);
       const route = await routeOf({ clusters, addresses, settings: ports.settings }, input);
       const ranges = await rangesOf(ports, clusters, route, input);
-      let seen = input.soFar ?? nothingSeen(route.shard);
       const mayGoOn = (): boolean => context.remainingMs() > reserveMs;
-      for (let number = seen.next ?? 0; number < ranges.length; number += 1) {
-        const range = ranges[number];
-        const found = range === undefined || !mayGoOn() ? null : await compareRange(ports, route, range, mayGoOn);
-        if (found === null || range === undefined) {
-          return { ...seen, next: number };
+      let seen = input.soFar ?? nothingSeen(route.shard);
+      while (seen.next !== null) {
+        const batch = await compareBatch(ports, route, ranges.slice(seen.next), mayGoOn);
+        if (batch === null) {
+          return seen;
         }
-        if (found.unequal.length > 0) {
-          const keys = found.unequal.map((key) => [...key]);
-          const unequal: UnequalRange = { range, keys, unproved: found.unproved };
-          const at = new RunKeys(input.cluster, input.execution).unequalRange({ ...input, shard: route.shard }, number);
-          await writeJson(ports.backups, at, unequal);
-        }
-        seen = {
-          ...seen,
-          rows: seen.rows + found.rows,
-          unequal: seen.unequal + (found.unequal.length > 0 ? 1 : 0),
-          differing: seen.differing + found.unequal.length,
-          unproved: seen.unproved + found.unproved,
-        };
+        await note(ports.backups, { ...input, shard: route.shard }, seen.next, batch);
+        seen = withBatch(seen, batch, ranges.length);
       }
-      return { ...seen, next: null };
+      return seen;
     },
   );
+
+/**
+ * Compares ranges until enough rows differ to be judged together: each judgement waits, so the fewer the better.
+ *
+ * @returns null when there was no time for it
+ */
+async function compareBatch(
+  ports: Ports,
+  route: ShardRoute,
+  ranges: readonly RowRange[],
+  mayGoOn: () => boolean,
+): Promise<readonly JudgedRange[] | null> {
+  const compared: ComparedRange[] = [];
+  let suspects = 0;
+  for (const range of ranges) {
+    if (!mayGoOn() || suspects >= suspectsAtOnce || compared.length >= rangesAtOnce) {
+      break;
+    }
+    const found = await compareRange(ports, route, range, mayGoOn);
+    if (found === null) {
+      break;
+    }
+    compared.push(found);
+    suspects += found.suspects.length;
+  }
+  return compared.length === 0 && ranges.length > 0 ? null : judgeRanges(ports, route, compared, mayGoOn);
+}
+
+/** Lists unequal rows where the repair finds them. @param first the number of the batch's first range */
+async function note(
+  objects: Objects,
+  place: Pick<Input, 'cluster' | 'execution'> & ComparisonPlace,
+  first: number,
+  batch: readonly JudgedRange[],
+): Promise<void> {
+  const keys = new RunKeys(place.cluster, place.execution);
+  for (const [index, judged] of batch.entries()) {
+    if (judged.unequal.length > 0) {
+      const unequal: UnequalRange = {
+        range: judged.range,
+        keys: judged.unequal.map((key) => [...key]),
+        unproved: judged.unproved,
+      };
+      await writeJson(objects, keys.unequalRange(place, first + index), unequal);
+    }
+  }
+}
+
+function withBatch(seen: Comparison, batch: readonly JudgedRange[], ranges: number): Comparison {
+  const sum = (of: (judged: JudgedRange) => number): number => batch.reduce((total, judged) => total + of(judged), 0);
+  const next = (seen.next ?? 0) + batch.length;
+  return {
+    shard: seen.shard,
+    next: next < ranges ? next : null,
+    rows: seen.rows + sum((judged) => judged.rows),
+    unequal: seen.unequal + sum((judged) => (judged.unequal.length > 0 ? 1 : 0)),
+    differing: seen.differing + sum((judged) => judged.unequal.length),
+    unproved: seen.unproved + sum((judged) => judged.unproved),
+  };
+}
 
 function nothingSeen(shard: string): Comparison {
   return { shard, next: 0, rows: 0, unequal: 0, differing: 0, unproved: 0 };

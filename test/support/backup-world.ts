@@ -15,7 +15,7 @@ import { startExecution, StateError, type Execution, type TaskCall } from '../..
 import { loadStateMachine, type StateMachine } from '../../local/states/state-machine';
 import { definitionOf } from '../lib/support/definition-of';
 import { stackForTest } from '../lib/support/surroundings-for-test';
-import { Death, Killed, mortal } from './mortal-calls';
+import { Killed, mortal, type Death } from './mortal-calls';
 import { cluster, SimulatedCluster, type SimulatedClusterOptions } from './simulated-cluster';
 
 const constructs = {

@@ -1,0 +1,315 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import { Fail, Pass, Succeed } from 'aws-cdk-lib/aws-stepfunctions';
+import { Duration } from 'aws-cdk-lib';
+import type { Client } from 'pg';
+import { lz4 } from '../../../adapters/codec';
+import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
+import type { NodeItem, Shard } from '../../../core/cluster/items';
+import { replicationName } from '../../../core/cluster/names';
+import { clusterSettingsSchema, type ClusterSettings } from '../../../core/cluster/settings';
+import type { Json, JsonObject } from '../../../core/json';
+import { Leases } from '../../../core/lease/lease';
+import { RunLedger } from '../../../core/ledger/run-ledger';
+import type { DatabaseAddress, DatabaseEngine } from '../../../core/ports/database-engine';
+import type { Strategy } from '../../../core/restore/work-order';
+import type { StepHandler } from '../../../core/step/define-step';
+import { postgresEngine } from '../../../engines/postgresql/engine';
+import { Workflow } from '../../../lib/constructs/workflow';
+import { ChangeBackup } from '../../../lib/workflows/change-backup';
+import { FullBackup } from '../../../lib/workflows/full-backup';
+import { RestoreRows } from '../../../lib/workflows/restore-rows';
+import { RealClock } from '../../../local/real-clock';
+import { startExecution, StateError, type Execution, type TaskCall } from '../../../local/states/execution';
+import { loadStateMachine, type StateMachine } from '../../../local/states/state-machine';
+import { definitionOf } from '../../lib/support/definition-of';
+import { stackForTest } from '../../lib/support/surroundings-for-test';
+import { startTestServer, testClient, type TestServer } from '../../support/postgres';
+import { SimulatedObjects } from '../../support/simulated-objects';
+import { SimulatedRegistry } from '../../support/simulated-registry';
+
+export const cluster = 'orders';
+export const shards = ['shard_0000', 'shard_0001'];
+const survivor = 'node-1';
+const epoch = 4;
+
+const clusterSettings: ClusterSettings = {
+  ...clusterSettingsSchema.parse({
+    layout: 'sharded',
+    shardCount: shards.length,
+    database: 'postgres',
+    secret: 'orders',
+    tls: 'disabled',
+    sites: { a: { subnetId: 'subnet-a' } },
+    nodes: {},
+    backup: { rowsPerChunk: 1_000, bytesPerChunk: 262_144 },
+  }),
+  name: cluster,
+};
+
+/** Tables that refer to each other, with a second unique column, large values and generated ones. */
+function tablesOf(schema: string): string {
+  return `
+    CREATE SCHEMA ${schema};
+    CREATE TABLE ${schema}.customer (
+      id bigint PRIMARY KEY, email text NOT NULL UNIQUE, note text, length int GENERATED ALWAYS AS (length(note)) STORED);
+    CREATE TABLE ${schema}.purchase (
+      id bigint PRIMARY KEY, customer bigint NOT NULL REFERENCES ${schema}.customer, amount numeric NOT NULL, document text);
+    CREATE INDEX ON ${schema}.purchase (customer);
+    INSERT INTO ${schema}.customer (id, email, note)
+      SELECT id, 'customer-' || id || '@example.com', repeat('note ', (id % 40)::int) FROM generate_series(1, 3000) id;
+    INSERT INTO ${schema}.purchase
+      SELECT id, 1 + id % 3000, id / 100.0, CASE WHEN id % 50 = 0 THEN repeat(md5(id::text), 300) END
+        FROM generate_series(1, 6000) id`;
+}
+
+interface Deployed {
+  readonly machine: StateMachine;
+  readonly entries: ReadonlyMap<string, string>;
+}
+type MachineName = 'full-backup' | 'change-backup' | 'restore';
+
+function deploy(name: MachineName): Deployed {
+  const stack = stackForTest();
+  if (name === 'restore') {
+    new Workflow(stack, 'Machine', {
+      name: 'node-recovery',
+      comment: 'The restore of rows by itself',
+      timeout: Duration.hours(1),
+      definition: (workflow) => {
+        const failed = Fail.jsonata(workflow, 'Failed', {
+          error: '{% $failure.Error %}',
+          cause: '{% $failure.Cause %}',
+        });
+        const rows = new RestoreRows(workflow, 'Rows', { otherwise: failed });
+        const variables = ['cluster', 'replacement', 'strategy', 'shards'];
+        const assign = Object.fromEntries(variables.map((variable) => [variable, `{% $states.input.${variable} %}`]));
+        rows.end.next(Succeed.jsonata(workflow, 'Restored', { outputs: '{% $restored %}' }));
+        return Pass.jsonata(workflow, 'Begin', { assign }).next(rows.start);
+      },
+    });
+  } else {
+    new { 'full-backup': FullBackup, 'change-backup': ChangeBackup }[name](stack, 'Machine');
+  }
+  const template = Template.fromStack(stack);
+  const functions = template.findResources('AWS::Lambda::Function') as Record<
+    string,
+    { readonly Metadata?: Readonly<Record<string, string>> }
+  >;
+  const arn = `arn:aws:states:eu-central-1:111122223333:stateMachine:rejoin-${name}`;
+  return {
+    machine: loadStateMachine({ name: `rejoin-${name}`, arn, definition: definitionOf(template) }),
+    entries: new Map(
+      Object.entries(functions).map(([id, { Metadata }]) => [`<${id}>`, Metadata?.['rejoin:entry'] ?? '']),
+    ),
+  };
+}
+
+/**
+ * Two shards on a real server, the survivor of a failed node; an empty real server as the replacement; and the deployed
+ * state machines with their real steps, engine, codec and clock. Only registry and object storage are in memory.
+ */
+export class RealWorld {
+  readonly backups = new SimulatedObjects('backups', new RealClock());
+  readonly store = new SimulatedRegistry();
+  readonly registry = new ClusterRegistry(this.store);
+  /** Called before each step, with its state's name. */
+  onStep: (state: string) => Promise<void> = async () => undefined;
+  private readonly deployed = new Map<MachineName, Deployed>();
+  private number = 0;
+
+  private constructor(
+    private readonly servers: { readonly survivor: TestServer; readonly replacement: TestServer },
+    readonly databases: DatabaseEngine,
+    readonly onSurvivor: Client,
+    private readonly settings: ClusterSettings,
+  ) {}
+
+  static async open(): Promise<RealWorld> {
+    const settings = { wal_level: 'logical', max_replication_slots: '20', synchronous_commit: 'local' };
+    const first = await startTestServer({ cluster, nodeId: survivor, settings });
+    const second = await startTestServer({ cluster, nodeId: 'node-3-r1', settings });
+    await shareSecret(first, second);
+    const servers = { survivor: first, replacement: { ...second, credentials: first.credentials } };
+    const world = new RealWorld(
+      servers,
+      postgresEngine(first.source),
+      await testClient(first, first.address),
+      clusterSettings,
+    );
+    await world.fill();
+    return world;
+  }
+
+  private async fill(): Promise<void> {
+    const meta = { name: cluster, engine: 'postgresql', layout: 'sharded', shardCount: 2, epoch: 1 } as const;
+    await this.registry.add(cluster, { kind: 'META', value: meta });
+    const { host, port } = this.servers.survivor.address;
+    const node: NodeItem = {
+      id: survivor,
+      site: 'a',
+      machineKind: 'ec2',
+      machineId: 'i-1',
+      host,
+      port,
+      state: 'serving',
+      builder: null,
+      replacedAtMs: [],
+    };
+    await this.registry.add(cluster, { kind: 'NODE', value: node });
+    for (const id of shards) {
+      await this.onSurvivor.query(tablesOf(id));
+      const shard: Shard = {
+        id,
+        schemas: [id],
+        epoch,
+        primary: survivor,
+        follower: null,
+        version: 1,
+        state: 'single copy',
+        fence: null,
+      };
+      await this.registry.add(cluster, { kind: 'SHARD', value: shard });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.onSurvivor.end();
+    await this.servers.survivor.stop();
+    await this.servers.replacement.stop();
+  }
+
+  get replacement(): DatabaseAddress {
+    return this.servers.replacement.address;
+  }
+
+  /** Restores both shards on the replacement. */
+  async restore(strategy: Pick<Strategy, 'kind' | 'backupId'>): Promise<Awaited<Execution['finished']>> {
+    const { host, port } = this.replacement;
+    return this.run('restore', {
+      cluster,
+      replacement: { nodeId: 'node-3-r1', machineId: 'i-9', machineKind: 'ec2', host, port },
+      strategy: { reason: 'a test', snapshotId: null, ...strategy },
+      shards,
+    });
+  }
+
+  /** Takes a restore back: the replacement is as new, and the survivor keeps no changes for it. */
+  async empty(): Promise<void> {
+    for (const shard of shards) {
+      await this.databases.dropShard(this.replacement, { shard, schemas: [shard] });
+      await this.databases.dropSlot(this.servers.survivor.address, slotOf(shard));
+    }
+  }
+
+  /** Applies what the survivor still has, as steady replication would. */
+  async followToTheEnd(): Promise<void> {
+    for (const shard of shards) {
+      const slot = slotOf(shard);
+      const order = { slot, shard, maxBytes: 1_000_000 };
+      const { address } = this.servers.survivor;
+      for (let found = await this.databases.peek(address, order); found !== null;) {
+        await this.databases.applyChanges(this.replacement, { shard, lineage: slot, body: found.body, to: found.to });
+        await this.databases.advance(address, { slot, to: found.to });
+        found = await this.databases.peek(address, order);
+      }
+    }
+  }
+
+  /** All rows of all tables on one side, as the begin of their text and its hash. */
+  async content(side: 'survivor' | 'replacement'): Promise<readonly string[]> {
+    const client = await testClient(this.servers[side], this.servers[side].address);
+    try {
+      const rows: string[] = [];
+      for (const table of shards.flatMap((shard) => [`${shard}.customer`, `${shard}.purchase`])) {
+        const found = await client.query<{ row: string }>(
+          `SELECT left(t::text, 60) || md5(t::text) AS row FROM ${table} t ORDER BY id`,
+        );
+        rows.push(...found.rows.map(({ row }) => `${table} ${row}`));
+      }
+      return rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async onReplacement<T extends object>(sql: string): Promise<readonly T[]> {
+    const client = await testClient(this.servers.replacement, this.replacement);
+    try {
+      return (await client.query<T>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async run(name: MachineName, input: JsonObject = { cluster }): Promise<Awaited<Execution['finished']>> {
+    const deployed = this.deployed.get(name) ?? deploy(name);
+    this.deployed.set(name, deployed);
+    this.number += 1;
+    let seed = this.number;
+    return startExecution(deployed.machine, {
+      name: `${name}-${this.number}`,
+      input,
+      world: {
+        clock: new RealClock(),
+        random: {
+          next: () => {
+            seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+            return seed / 2 ** 31;
+          },
+        },
+        tasks: { run: (call) => this.call(deployed, call) },
+        objects: {
+          getObject: async (_bucket, key) => this.backups.read(key),
+          listObjects: async () => [],
+          putObject: async (_bucket, key, body) => this.backups.write(key, body),
+        },
+      },
+    }).finished;
+  }
+
+  private async call(deployed: Deployed, call: TaskCall): Promise<Json> {
+    const { FunctionName: name, Payload: event } = call.arguments as { FunctionName: string; Payload: Json };
+    const entry = deployed.entries.get(name) ?? '';
+    await this.onStep(call.stateName);
+    const module = (await import(`../../../${entry.replace(/\.ts$/, '')}`)) as {
+      makeStep: (ports: unknown) => StepHandler<Json>;
+    };
+    const clock = new RealClock();
+    const ports = {
+      clock,
+      ledger: new RunLedger(this.store, clock),
+      leases: new Leases(this.store, clock),
+      registry: this.store,
+      settings: { cluster: async () => this.settings },
+      databases: this.databases,
+      backups: this.backups,
+      codec: lz4,
+      ablations: [],
+      events: { publish: async () => undefined },
+      notifications: { publish: async () => undefined },
+      executions: {
+        start: async () => ({ arn: '', started: true }),
+        describe: async () => null,
+        running: async () => [],
+      },
+    };
+    try {
+      const result = await module.makeStep(ports)(event, { getRemainingTimeInMillis: () => 840_000 });
+      return { Payload: JSON.parse(JSON.stringify(result)) as Json, StatusCode: 200, ExecutedVersion: '$LATEST' };
+    } catch (thrown) {
+      const { name: errorType, message } = thrown as Error;
+      throw new StateError(errorType, JSON.stringify({ errorType, errorMessage: message }));
+    }
+  }
+}
+
+function slotOf(shard: string): string {
+  return replicationName(shard, epoch);
+}
+
+/** The nodes of a cluster have one secret. */
+async function shareSecret(from: TestServer, to: TestServer): Promise<void> {
+  const client = await testClient(to, to.address);
+  await client.query(`ALTER ROLE ${to.credentials.username} PASSWORD '${from.credentials.password}'`);
+  await client.end();
+}
