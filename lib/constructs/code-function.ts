@@ -33,7 +33,10 @@ export interface CodeFunctionProps {
   readonly place: Place | null;
 }
 
-/** A Lambda function made of one file: its own role with only its permissions, its own encrypted log group. */
+/**
+ * A Lambda function made of one file: its own role with only its permissions, its own encrypted log group. No concurrency
+ * is reserved: maps bound how many run at once, and a reservation would take what other functions of the account need.
+ */
 export class CodeFunction extends Construct {
   readonly function: LambdaFunction;
   readonly entry: string;

@@ -3,6 +3,7 @@ import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import { type IVpc, Peer, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { EventBus } from 'aws-cdk-lib/aws-events';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -45,10 +46,7 @@ export class FoundationStack extends Stack {
       removalPolicy: this.removal,
       objectLockDays: this.settings.objectLockDays ?? null,
     });
-    const topic = new Topic(this, 'Topic', { displayName: 'Rejoin', masterKey: key, enforceSSL: true });
-    for (const address of this.settings.notify) {
-      topic.addSubscription(new EmailSubscription(address));
-    }
+    const topic = this.makeTopic(key);
     const bus = new EventBus(this, 'Bus', {
       eventBusName: 'rejoin',
       description: 'What agents and workflows announce',
@@ -127,6 +125,24 @@ export class FoundationStack extends Stack {
       deletionProtection: this.removal === RemovalPolicy.RETAIN,
       removalPolicy: this.removal,
     });
+  }
+
+  private makeTopic(key: Key): Topic {
+    const topic = new Topic(this, 'Topic', { displayName: 'Rejoin', masterKey: key, enforceSSL: true });
+    // A topic with a policy of its own no longer has the one that lets the account's alarms in.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'Alarms',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': this.account } },
+      }),
+    );
+    for (const address of this.settings.notify) {
+      topic.addSubscription(new EmailSubscription(address));
+    }
+    return topic;
   }
 
   private makeStepsGroup(vpc: IVpc): SecurityGroup {

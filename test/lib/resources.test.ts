@@ -51,6 +51,12 @@ test.each(resourcesOf(templates, 'AWS::SNS::Topic'))('topic %s is encrypted', (_
   expect(Properties['KmsMasterKeyId']).toBeDefined();
 });
 
+test('alarms may publish to the topic, and nobody may without TLS', () => {
+  const policies = JSON.stringify(resourcesOf(templates, 'AWS::SNS::TopicPolicy'));
+  expect(policies).toContain('"Principal":{"Service":"cloudwatch.amazonaws.com"}');
+  expect(policies).toContain('"aws:SecureTransport":"false"');
+});
+
 test.each(resourcesOf(templates, 'AWS::Logs::LogGroup'))(
   'log group %s ends and is encrypted',
   (_path, { Properties }) => {
