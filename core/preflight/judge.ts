@@ -108,6 +108,12 @@ const verdicts = {
     ({ object }) => `row-level security of ${short(object)} hides rows from the role that restores them`,
     () => 'give that role BYPASSRLS',
   ),
+  'forced row security': refused(
+    ({ object }) =>
+      `row-level security of ${short(object)} is forced on its owner, and replication writes as the owner, which the server then refuses`,
+    ({ object }) =>
+      `ALTER TABLE ${object} NO FORCE ROW LEVEL SECURITY, and let applications use a role that doesn't own it`,
+  ),
   'unsupported object': refused(
     ({ object, detail }) => `${object} is ${detail}, which is not described`,
     ({ object }) => `put ${object} into an extension, or into a schema that is not part of a shard`,

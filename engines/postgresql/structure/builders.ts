@@ -66,10 +66,12 @@ export async function startBuilders(source: ConnectionSource, address: DatabaseA
         AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = builder AND a.application_name = $1 AND a.datname = current_database())`,
     [builderName],
   );
-  const { rows } = await client.query<{ count: number }>(
-    `SELECT count(*)::integer AS count FROM rejoin.index_build WHERE state = 'waiting'`,
+  const { rows } = await client.query<{ wanted: number }>(
+    `SELECT least((SELECT count(*) FROM rejoin.index_build WHERE state = 'waiting'),
+                  ${maxBuilders} - (SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()))::integer AS wanted`,
+    [builderName],
   );
-  const wanted = Math.min(maxBuilders, rows[0]?.count ?? 0);
+  const wanted = rows[0]?.wanted ?? 0;
   for (let started = 0; started < wanted; started += 1) {
     if (!(await startBuilder(source, address, client))) {
       return;

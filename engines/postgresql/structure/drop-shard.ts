@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { publicationName } from '../../../core/cluster/names';
 import { RejoinError } from '../../../core/errors';
 import type { DatabaseAddress } from '../../../core/ports/database-engine';
 import { hasBookkeeping } from '../bookkeeping';
@@ -7,7 +8,7 @@ import { identifier } from '../identifier';
 import { readShards } from '../ownership/shards';
 
 /**
- * Drops a shard's schemas and all that Rejoin knows of it here. Builders of its indexes are ended first.
+ * Drops a shard's schemas, its publication and all that Rejoin knows of it here. Builders of its indexes are ended first.
  *
  * @throws DecisionRefused when the shard accepts writes here
  */
@@ -31,6 +32,7 @@ export async function dropShard(
     );
   }
   await inTransaction(client, async () => {
+    await client.query(`DROP PUBLICATION IF EXISTS ${identifier(publicationName(order.shard))}`);
     for (const schema of order.schemas) {
       await client.query(`DROP SCHEMA IF EXISTS ${identifier(schema)} CASCADE`);
     }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { judge, type Finding } from '../../../core/preflight/judge';
 import type { Peculiarity } from '../../../core/ports/database-engine';
-import { notOfExtension, rejoinTriggerPattern } from './describe/catalog';
+import { notOfExtension, rejoinTriggers } from './describe/catalog';
 import { readBorderCrossings, readExtensions } from './describe/dependencies';
 
 /** Each query returns findings of `$1::text[]`, the schemas. */
@@ -29,6 +29,8 @@ const tableFindings = `
    WHERE r.relkind = 'r' AND NOT r.relispartition
   UNION ALL SELECT 'hidden rows', r.name, '' FROM relation r JOIN pg_roles me ON me.rolname = current_user
    WHERE r.relrowsecurity AND NOT me.rolsuper AND NOT me.rolbypassrls AND (r.relforcerowsecurity OR NOT pg_has_role(r.relowner, 'USAGE'))
+  UNION ALL SELECT 'forced row security', s.name, '' FROM stored s JOIN pg_roles owner ON owner.oid = s.relowner
+   WHERE s.relrowsecurity AND s.relforcerowsecurity AND NOT owner.rolsuper AND NOT owner.rolbypassrls
   UNION ALL SELECT 'unlogged table', name, '' FROM relation WHERE relkind = 'r' AND relpersistence = 'u'
   UNION ALL SELECT 'generated column', r.name || '.' || quote_ident(a.attname), quote_ident(a.attname) FROM relation r
     JOIN pg_attribute a ON a.attrelid = r.oid AND a.attgenerated <> '' AND NOT a.attisdropped WHERE r.relkind IN ('r', 'p') AND NOT r.relispartition
@@ -50,7 +52,7 @@ const constraintFindings = `
     JOIN pg_class ic ON ic.oid = i.indexrelid WHERE r.relkind = 'r'
   UNION ALL SELECT CASE WHEN t.tgenabled IN ('A', 'R') THEN 'trigger that fires on followers' ELSE 'trigger' END, r.name, quote_ident(t.tgname)
     FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid
-   WHERE NOT t.tgisinternal AND (t.tgparentid = 0 OR t.tgenabled IN ('A', 'R')) AND t.tgname NOT LIKE $2
+   WHERE NOT t.tgisinternal AND (t.tgparentid = 0 OR t.tgenabled IN ('A', 'R')) AND t.tgname <> ALL ($2::text[])
   UNION ALL SELECT CASE WHEN w.ev_enabled IN ('A', 'R') THEN 'rule that fires on followers' ELSE 'rule' END, r.name, quote_ident(w.rulename)
     FROM relation r JOIN pg_rewrite w ON w.ev_class = r.oid WHERE w.rulename <> '_RETURN'`;
 
@@ -120,7 +122,7 @@ export async function preflight(client: Client, schemas: readonly string[]): Pro
   for (const query of [tableFindings, sequenceFindings, typeFindings, unsupportedFindings]) {
     findings.push(...(await client.query<Finding>(query, [schemas])).rows);
   }
-  findings.push(...(await client.query<Finding>(constraintFindings, [schemas, rejoinTriggerPattern])).rows);
+  findings.push(...(await client.query<Finding>(constraintFindings, [schemas, rejoinTriggers])).rows);
   findings.push(...(await client.query<Finding>(databaseFindings)).rows);
   for (const { inner, outer, direction } of await readBorderCrossings(client, schemas)) {
     findings.push({

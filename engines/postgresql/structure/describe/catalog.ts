@@ -1,3 +1,4 @@
+import { commitCheckName, statementCheckName } from '../../ownership/shard-checks';
 import type { ObjectKind } from '../../../../core/structure/creation-order';
 
 /** An object of a shard as the catalogs describe it, with the statements that create it again. */
@@ -16,4 +17,4 @@ export function notOfExtension(catalog: string, oid: string): string {
 }
 
 /** What Rejoin adds to a shard's tables is no part of the shard. */
-export const rejoinTriggerPattern = 'rejoin\\_%';
+export const rejoinTriggers: readonly string[] = [statementCheckName, commitCheckName];

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { literal } from '../../identifier';
-import { rejoinTriggerPattern } from './catalog';
+import { rejoinTriggers } from './catalog';
 
 /** What COMMENT ON calls what the server's object addresses call otherwise. */
 const keywords: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ const commentsSql = `
     LEFT JOIN pg_class c ON c.oid = CASE d.classoid
         WHEN 'pg_class'::regclass THEN d.objoid
         WHEN 'pg_constraint'::regclass THEN (SELECT con.conrelid FROM pg_constraint con WHERE con.oid = d.objoid)
-        WHEN 'pg_trigger'::regclass THEN (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = d.objoid AND t.tgname NOT LIKE $2)
+        WHEN 'pg_trigger'::regclass THEN (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = d.objoid AND t.tgname <> ALL ($2::text[]))
         WHEN 'pg_rewrite'::regclass THEN (SELECT w.ev_class FROM pg_rewrite w WHERE w.oid = d.objoid)
         WHEN 'pg_policy'::regclass THEN (SELECT p.polrelid FROM pg_policy p WHERE p.oid = d.objoid) END
     LEFT JOIN pg_namespace n ON n.oid = CASE d.classoid
@@ -43,7 +43,7 @@ const commentsSql = `
 export async function readComments(client: Client, schemas: readonly string[]): Promise<readonly string[]> {
   const { rows } = await client.query<{ type: string; identity: string; description: string }>(commentsSql, [
     schemas,
-    rejoinTriggerPattern,
+    rejoinTriggers,
   ]);
   return rows.map(
     ({ type, identity, description }) =>

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Dependency } from '../../../../core/structure/creation-order';
 import { literal } from '../../identifier';
-import { rejoinTriggerPattern } from './catalog';
+import { rejoinTriggers } from './catalog';
 
 /**
  * Everything that belongs to a shard, down to defaults, constraints and rules, each with the object whose statements
@@ -40,7 +40,7 @@ const memberSql = `
     UNION ALL SELECT 'pg_rewrite'::regclass, w.oid, 'pg_class'::regclass, w.ev_class, CASE w.rulename WHEN '_RETURN' THEN 'creation' ELSE 'later' END
                 FROM pg_rewrite w JOIN relation r ON r.oid = w.ev_class
     UNION ALL SELECT 'pg_trigger'::regclass, t.oid, 'pg_class'::regclass, t.tgrelid, 'later' FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
-               WHERE NOT t.tgisinternal AND t.tgname NOT LIKE ${literal(rejoinTriggerPattern)}
+               WHERE NOT t.tgisinternal AND t.tgname NOT IN (${rejoinTriggers.map(literal).join(', ')})
     UNION ALL SELECT 'pg_policy'::regclass, p.oid, 'pg_class'::regclass, p.polrelid, 'later' FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
     UNION ALL SELECT 'pg_statistic_ext'::regclass, s.oid, 'pg_class'::regclass, s.stxrelid, 'later' FROM pg_statistic_ext s JOIN relation r ON r.oid = s.stxrelid)`;
 

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { notOfExtension, rejoinTriggerPattern } from './catalog';
+import { notOfExtension, rejoinTriggers } from './catalog';
 import { literal } from '../../identifier';
 
 const enabledSql = (object: 'TRIGGER' | 'RULE', state: string, name: string): string =>
@@ -17,7 +17,7 @@ const triggersSql = `
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_trigger parent ON parent.oid = t.tgparentid
     CROSS JOIN LATERAL (SELECT format('%I.%I', n.nspname, c.relname) AS name) named
-   WHERE n.nspname = ANY ($1::text[]) AND NOT t.tgisinternal AND t.tgname NOT LIKE $2 AND ${notOfExtension('pg_class', 'c.oid')}
+   WHERE n.nspname = ANY ($1::text[]) AND NOT t.tgisinternal AND t.tgname <> ALL ($2::text[]) AND ${notOfExtension('pg_class', 'c.oid')}
    ORDER BY t.tgparentid <> 0, n.nspname COLLATE "C", c.relname COLLATE "C", t.tgname COLLATE "C"`;
 
 const rulesSql = `
@@ -31,7 +31,7 @@ const rulesSql = `
 
 /** Statements that create triggers and rules, with the state in which they are enabled. */
 export async function readTriggers(client: Client, schemas: readonly string[]): Promise<readonly string[]> {
-  const triggers = await client.query<{ statements: string[] }>(triggersSql, [schemas, rejoinTriggerPattern]);
+  const triggers = await client.query<{ statements: string[] }>(triggersSql, [schemas, rejoinTriggers]);
   const rules = await client.query<{ statements: string[] }>(rulesSql, [schemas]);
   return [...rules.rows, ...triggers.rows].flatMap(({ statements }) => statements);
 }

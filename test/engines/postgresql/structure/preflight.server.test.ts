@@ -126,6 +126,12 @@ test.each<[kind: string, object: string, reason: string, sql: string]>([
     'CREATE TABLE t (id int PRIMARY KEY); CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING; ALTER TABLE t ENABLE REPLICA RULE r',
   ],
   [
+    'forced row security',
+    's.t',
+    'row-level security of t is forced on its owner',
+    'CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t OWNER TO app; ALTER TABLE t ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY',
+  ],
+  [
     'event trigger',
     'watcher',
     'event trigger watcher belongs to the database',

@@ -125,7 +125,8 @@ ALTER TABLE child ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY "own rows" ON customers AS RESTRICTIVE FOR UPDATE TO "read er", app USING (name = current_user) WITH CHECK (name <> 'it''s');
 CREATE POLICY everyone ON child USING (true);
 
-ALTER TABLE child OWNER TO app;
+ALTER TABLE of_view OWNER TO app;
+ALTER VIEW writable OWNER TO app;
 ALTER TABLE customers OWNER TO app;
 ALTER FUNCTION note_change() OWNER TO app;
 ALTER TYPE mood OWNER TO app;
