@@ -73,7 +73,7 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   });
-  const server = await startTestServer({ durable: true });
+  const server = await startTestServer({ durable: true, settings: { shared_buffers: '256MB' } });
   try {
     const figures = await measure(server, Number(values.rows), Number(values.changes));
     const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1_024);

@@ -140,6 +140,13 @@ export async function findTable(client: Client, schema: string, table: string): 
         'its primary key is deferrable or has no order (only plain primary keys tell rows apart)',
       );
     }
+    if (column.generated) {
+      throw noKey(
+        schema,
+        table,
+        `column '${column.name}' of its primary key is generated, and the log leaves such values out`,
+      );
+    }
     return { ...column, ...operators };
   });
   if (key.length === 0) {

@@ -10,6 +10,7 @@ import { copyIn } from '../copy';
 import { identifier } from '../identifier';
 import { valueOf } from '../key-range';
 import { lockShardRows } from '../rows/applied-position';
+import { guardSession } from '../rows/guard-session';
 import { createStage, stageColumns } from '../rows/staging';
 import type { TargetTable } from '../rows/target-table';
 import { deleteSql, insertSql } from '../rows/write-statements';
@@ -39,6 +40,7 @@ export async function repairRows(
   if (keys.length === 0) {
     return 0;
   }
+  await guardSession(target);
   const from = await tableFacts(source.client, range.schema, range.table);
   const to = matchColumns(from, await tableFacts(target, range.schema, range.table));
   await createStage(target, keyStage, stageColumns(to, to.keyPositions));

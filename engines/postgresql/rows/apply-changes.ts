@@ -7,6 +7,7 @@ import { createBookkeeping } from '../bookkeeping';
 import { inTransaction } from '../connection';
 import { appliedTo, lockApplied, moveApplied, type Lineage } from './applied-position';
 import { TableApplier } from './apply-table';
+import { guardSession } from './guard-session';
 import { findTarget, type TargetTable } from './target-table';
 
 /** Larger batches fold more changes of a key into one, smaller ones keep less in memory and shorter locks. */
@@ -17,14 +18,13 @@ export interface ApplyOrder extends Lineage {
   readonly to: LogPosition;
 }
 
+/** Staged rows stay in memory, and their keys are looked up one by one in the table's index: it is mostly far larger. */
 const sessionSql = `
   SET temp_buffers = '32MB';
   SET work_mem = '64MB';
   SET enable_seqscan = off;
   SET enable_hashjoin = off;
-  SET enable_mergejoin = off;
-  SET lock_timeout = '60s';
-  SET idle_in_transaction_session_timeout = '60s'`;
+  SET enable_mergejoin = off`;
 
 const uniqueViolation = '23505';
 const exclusionViolation = '23P01';
@@ -41,6 +41,7 @@ export async function applyChanges(
   order: ApplyOrder,
   limits: BatchLimits = standardBatch,
 ): Promise<{ readonly rows: number; readonly passedOver: number }> {
+  await guardSession(client);
   await client.query(sessionSql);
   await createBookkeeping(client);
   if (order.body.length === 0) {

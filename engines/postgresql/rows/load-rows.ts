@@ -4,6 +4,7 @@ import { createBookkeeping } from '../bookkeeping';
 import { inTransaction } from '../connection';
 import { copyIn } from '../copy';
 import { identifier, qualified } from '../identifier';
+import { guardSession } from './guard-session';
 
 /**
  * Loads rows and notes the load in the same transaction. A second call of the same load that comes meanwhile waits for the
@@ -20,6 +21,7 @@ export async function loadRows(
   },
 ): Promise<number> {
   const { loadId, shard, range, columns, body } = order;
+  await guardSession(client);
   await createBookkeeping(client);
   return inTransaction(client, async () => {
     const noted = await client.query(

@@ -91,6 +91,11 @@ test.each([
     "'shard_0007.bad' can't be restored: it has no primary key",
   ],
   [
+    'a generated key',
+    'CREATE TABLE shard_0007.bad (id int GENERATED ALWAYS AS (n + 1) STORED PRIMARY KEY, n int)',
+    "column 'id' of its primary key is generated",
+  ],
+  [
     'no replica identity',
     'CREATE TABLE shard_0007.bad (id int PRIMARY KEY); ALTER TABLE shard_0007.bad REPLICA IDENTITY NOTHING',
     "'shard_0007.bad' can't be captured: its replica identity is nothing",
