@@ -185,7 +185,13 @@ export interface DatabaseRows {
     address: DatabaseAddress,
     order: { readonly range: RowRange; readonly columns: readonly string[]; readonly body: Buffer },
   ): Promise<number>;
-  /** Applies changes once, in batches, each with the position it reaches, in one transaction. Changes at or before the position reached are passed over. An empty body only moves the position. */
+  /**
+   * Applies changes once, in batches, each with the position it reaches, in one transaction. Changes at or before the
+   * position reached are passed over. An empty body only moves the position.
+   *
+   * @throws ManifestMismatch when changes between the position reached and the body's begin are missing, or the body does
+   * not end at `to`; SqlFailed naming table and column when the tables are not as the source's
+   */
   applyChanges(
     address: DatabaseAddress,
     order: { readonly shard: string; readonly lineage: string; readonly body: Buffer; readonly to: LogPosition },
