@@ -63,6 +63,11 @@ export class BackupKeys {
     return `${this.folder}notes/${kind}/${shard}/`;
   }
 
+  /** Notes of why chunks could not be written or read back. */
+  get failures(): string {
+    return `${this.folder}notes/failed/`;
+  }
+
   /** What the keys of one chunk's notes of its writing begin with. */
   notesOf(chunk: { readonly shard: string; readonly number: number }): string {
     return `${this.noteFolder('written', chunk.shard)}${padded(chunk.number)}-`;

@@ -37,6 +37,11 @@ export class RunKeys {
     return `${this.folder}loaded/`;
   }
 
+  /** Notes of why items could not be loaded. */
+  get failures(): string {
+    return `${this.folder}failed/`;
+  }
+
   /** The ranges by which a shard is compared. */
   ranges(shard: string): string {
     return `${this.folder}compare/${shard}.json`;

@@ -4,6 +4,7 @@ import { backups, databases, registry, settings, stepPorts } from '../../adapter
 import { noteOf, type ChunkNote } from '../../core/backup/chunk-notes';
 import type { Codec } from '../../core/backup/codec';
 import { writeJson } from '../../core/backup/json-object';
+import { notingFailure } from '../../core/backup/failure-notes';
 import { BackupKeys, padded } from '../../core/backup/object-keys';
 import { plannedChunkSchema, type PlannedChunk } from '../../core/backup/plan';
 import { sha256Of, unpack } from '../../core/backup/stored-object';
@@ -35,7 +36,7 @@ export const makeStep = (ports: Ports) =>
   defineStep(ports, { name: 'verify-chunk', input: inputSchema, effect: 'changes' }, async (input) => {
     const keys = new BackupKeys(input.cluster, input.backup);
     try {
-      await verify(ports, keys, input);
+      await notingFailure(ports.backups, keys.failures, input.chunk.number, () => verify(ports, keys, input));
     } catch (thrown) {
       if (!isDamage(thrown)) {
         throw thrown;

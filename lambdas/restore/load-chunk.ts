@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { lz4 } from '../../adapters/codec';
 import { backups, databases, registry, settings, stepPorts } from '../../adapters/ports';
 import type { Codec } from '../../core/backup/codec';
+import { notingFailure } from '../../core/backup/failure-notes';
 import { unpack } from '../../core/backup/stored-object';
 import { AddressBook } from '../../core/cluster/address-book';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
@@ -55,22 +56,27 @@ interface Rows {
  */
 export const makeStep = (ports: Ports) =>
   defineStep(ports, { name: 'load-chunk', input: inputSchema, effect: 'changes' }, async (input) => {
-    const { item } = input;
-    const addresses = new AddressBook(new ClusterRegistry(ports.registry), ports.settings);
-    const rows =
-      item.chunk !== null && input.from === 'the item'
-        ? await readChunk(ports, item.chunk)
-        : await readSurvivor(ports, addresses, input);
-    await ports.databases.loadRows(await addresses.at(input.cluster, input.replacement), {
-      loadId: item.loadId,
-      shard: item.shard,
-      range: item.range,
-      columns: item.columns,
-      body: rows.body,
-    });
-    await note(ports, input, rows);
+    const { failures } = new RunKeys(input.cluster, input.execution);
+    await notingFailure(ports.backups, failures, input.item.number, () => loadItem(ports, input));
     return null;
   });
+
+async function loadItem(ports: Ports, input: Input): Promise<void> {
+  const { item } = input;
+  const addresses = new AddressBook(new ClusterRegistry(ports.registry), ports.settings);
+  const rows =
+    item.chunk !== null && input.from === 'the item'
+      ? await readChunk(ports, item.chunk)
+      : await readSurvivor(ports, addresses, input);
+  await ports.databases.loadRows(await addresses.at(input.cluster, input.replacement), {
+    loadId: item.loadId,
+    shard: item.shard,
+    range: item.range,
+    columns: item.columns,
+    body: rows.body,
+  });
+  await note(ports, input, rows);
+}
 
 async function readChunk(ports: Ports, chunk: Chunk): Promise<Rows> {
   let stored: Buffer;

@@ -10,6 +10,7 @@ import { settingsRead } from '../../adapters/aws/settings.permissions';
 import type { Outcome } from '../../core/outcome/outcome';
 import { Step, type StepProps } from '../constructs/step';
 import { Workflow } from '../constructs/workflow';
+import { explained, explainFailure } from './explained';
 import { failureInWords, iterationFailed, iterations } from './iterations';
 import { itemsAt, rowMemoryMiB } from './load-rows';
 import { answer, choice, expression, is } from './states';
@@ -180,6 +181,8 @@ class FullBackupStory extends Construct {
     uses: [backupsRead, backupsRemove],
   });
 
+  private readonly explain = explainFailure(this);
+
   private undo(): State {
     const notUndone = this.ends(
       'Needs an operator',
@@ -236,7 +239,11 @@ class FullBackupStory extends Construct {
       outputs: '{% null %}',
     });
     map.itemProcessor(state);
-    map.addCatch(this.undone, { errors: ['States.ALL'], assign: { failure: '{% $states.errorOutput %}' } });
+    explained(map, this.explain, {
+      name: `${name}: find out why not`,
+      folder: "{% $cluster & '/' & $backup & '/notes/failed/' %}",
+      otherwise: this.undone,
+    });
     return map;
   }
 

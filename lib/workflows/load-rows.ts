@@ -1,12 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { State } from 'aws-cdk-lib/aws-stepfunctions';
-import { DistributedMap, Pass, S3JsonItemReader, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import { DistributedMap, JitterType, Pass, S3JsonItemReader, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { backupsRead, backupsWrite } from '../../adapters/aws/objects.permissions';
 import { Step } from '../constructs/step';
 import { surroundingsOf } from '../constructs/surroundings';
 import { Workflow } from '../constructs/workflow';
+import { explained, explainFailure } from './explained';
 import { iterationFailed } from './iterations';
 import { choice, is } from './states';
 
@@ -44,11 +45,19 @@ export function loadRows(scope: Construct, otherwise: State): DistributedMap {
   const load = step.state('Load a chunk', {
     input: { ...input, from: 'the item' },
     output: '{% null %}',
-    retry: ['ChunkDamaged'],
     otherwise: choice(place, 'Is the chunk damaged?')
       .when(is("$chunkFailure.Error = 'ChunkDamaged'"), fromSurvivor)
       .otherwise(failed),
     failureVariable: 'chunkFailure',
+  });
+  // Damage on the way passes; damage in storage does not, and the survivor is waiting: 3 tries in all.
+  load.addRetry({
+    errors: ['ChunkDamaged'],
+    interval: Duration.seconds(1),
+    backoffRate: 2,
+    maxAttempts: 2,
+    maxDelay: Duration.seconds(30),
+    jitterStrategy: JitterType.FULL,
   });
   // What a caught error leads to does not see the item any more, unless a variable has it.
   const take = Pass.jsonata(place, 'Take a chunk', {
@@ -69,7 +78,11 @@ export function loadRows(scope: Construct, otherwise: State): DistributedMap {
     outputs: '{% null %}',
   });
   map.itemProcessor(take.next(load));
-  map.addCatch(otherwise, { errors: ['States.ALL'], assign: { failure: '{% $states.errorOutput %}' } });
+  explained(map, explainFailure(place), {
+    name: 'Find out why a chunk was not loaded',
+    folder: "{% $cluster & '/runs/' & $states.context.Execution.Name & '/failed/' %}",
+    otherwise,
+  });
   return map;
 }
 

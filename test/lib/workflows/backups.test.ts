@@ -132,6 +132,23 @@ describe('a full backup', () => {
     expect(await world.cluster.registry.slots(cluster)).toEqual([]);
   });
 
+  test('whose rows can not be read says why, not only that too much failed', async () => {
+    const world = await BackupWorld.open({ shards: 4 });
+    world.onStep = async (state) => {
+      if (state === 'List the chunks') {
+        const plan = new BackupKeys(cluster, 'b1').plan('shard_0002');
+        const text = (await world.cluster.backups.read(plan)).toString();
+        await world.cluster.backups.write(
+          plan,
+          Buffer.from(text.replaceAll('"schema":"shard_0002"', '"schema":"gone"')),
+        );
+      }
+    };
+    const result = await world.run('full-backup', 'b1');
+    expect(result).toMatchObject({ status: 'FAILED', error: 'undone' });
+    expect(result.cause).toMatch(/^node 'node-\d' has no schema 'gone' \(SqlFailed\)$/);
+  });
+
   test('that nobody works on any more is cleared away by the next', async () => {
     const world = await BackupWorld.open({ shards: 4 });
     const execution = world.start('full-backup', 'b1');
