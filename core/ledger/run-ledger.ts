@@ -27,7 +27,7 @@ const stepRecordSchema = z.strictObject({
 });
 
 /** What is kept of one step of a run: evidence for people, and the answer for a replay. */
-export type StepRecord = z.infer<typeof stepRecordSchema>;
+export type StepRecord = Omit<z.infer<typeof stepRecordSchema>, 'result'> & { readonly result: Json };
 
 const keptForMs = 90 * 24 * 3_600_000;
 
