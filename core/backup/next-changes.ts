@@ -2,7 +2,7 @@ import { comparePositions } from '../cluster/position';
 import type { CapturedChanges, DatabaseAddress, DatabaseEngine } from '../ports/database-engine';
 
 /** Log that an idle shard's slot may hold back before it is moved on without changes. */
-export const idleLagBytes = 16_777_216;
+const idleLagBytes = 16_777_216;
 
 /**
  * The next changes of a slot, or null when there are none. A shard without writes of its own would hold back its node's

@@ -6,7 +6,7 @@ export type AfterComparison =
   | { readonly action: 'give up'; readonly reason: string; readonly rows: number };
 
 /** Unequal rows are repaired so often (rule 12). */
-export const maxRepairs = 3;
+const maxRepairs = 3;
 
 /** Decides what follows a comparison. In sync means: no row differs, and none is unproved. */
 export function decideAfterComparison(compared: readonly Comparison[], round: number): AfterComparison {

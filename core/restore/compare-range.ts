@@ -30,7 +30,7 @@ export interface JudgedRange extends ComparedRange {
  * So many keys of one range are looked at one by one. Where more differ, changes under way don't explain it: something was
  * missed, and all of them are repaired, which does no harm to a row that was right.
  */
-export const maxProvedKeys = 256;
+const maxProvedKeys = 256;
 /** Rows looked at at once. */
 const concurrency = 4;
 

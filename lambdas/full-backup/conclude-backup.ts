@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { backups, events, notifications, registry, stepPorts } from '../../adapters/ports';
 import { readJson } from '../../core/backup/json-object';
-import { BackupKeys } from '../../core/backup/object-keys';
+import { BackupKeys, lineageFolder } from '../../core/backup/object-keys';
+import { requireChain } from '../../core/backup/segment-chain';
+import { listSpans } from '../../core/backup/segment-list';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { BackupItem } from '../../core/cluster/items';
-import { chunkSchema, manifestSchema } from '../../core/cluster/manifest';
+import { chunkSchema, manifestSchema, type Manifest } from '../../core/cluster/manifest';
 import { isRejoinError, messageOf, RejoinError } from '../../core/errors';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
@@ -58,6 +60,7 @@ async function findDamages(ports: Ports, item: BackupItem, cluster: string): Pro
     requireManifest(manifest, { cluster, backup: item.id, shardCount: item.shardCount });
     for (const entry of manifest.shards) {
       requireChunkList(manifest, entry, await readJson(ports.backups, entry.chunksKey, z.array(chunkSchema)));
+      await requireSegments(ports, cluster, entry);
       for await (const { key } of ports.backups.list(keys.noteFolder('damaged', entry.shard))) {
         damages.push((await readJson(ports.backups, key, damageSchema)).reason);
       }
@@ -69,6 +72,15 @@ async function findDamages(ports: Ports, item: BackupItem, cluster: string): Pro
     damages.push(messageOf(thrown));
   }
   return damages;
+}
+
+/** What was captured since the backup began leads on from it. @throws ManifestMismatch naming the gap */
+async function requireSegments(ports: Ports, cluster: string, entry: Manifest['shards'][number]): Promise<void> {
+  const slot = await new ClusterRegistry(ports.registry).slot(cluster, entry.slot);
+  if (slot !== null) {
+    const spans = await listSpans(ports.backups, lineageFolder(cluster, entry));
+    requireChain(spans, entry.changesFrom, slot.capturedTo, `${entry.shard} out of slot '${entry.slot}'`);
+  }
 }
 
 function inWords(damages: readonly string[]): string {

@@ -4,6 +4,7 @@ import type { State } from 'aws-cdk-lib/aws-stepfunctions';
 import { DistributedMap, JitterType, Pass, S3JsonItemReader, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { backupsRead, backupsWrite } from '../../adapters/aws/objects.permissions';
+import { loadConcurrency } from '../../core/restore/choose-rows';
 import { Step } from '../constructs/step';
 import { surroundingsOf } from '../constructs/surroundings';
 import { Workflow } from '../constructs/workflow';
@@ -73,7 +74,7 @@ export function loadRows(scope: Construct, otherwise: State): DistributedMap {
       replacement: '{% $replacement %}',
       item: '{% $states.context.Map.Item.Value %}',
     },
-    maxConcurrency: 32,
+    maxConcurrency: loadConcurrency,
     mapExecutionType: StateMachineType.STANDARD,
     outputs: '{% null %}',
   });

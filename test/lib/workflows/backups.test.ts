@@ -116,6 +116,20 @@ describe('a full backup', () => {
     expect(world.cluster.published.notes).toEqual(['Backup b2 of orders is damaged']);
   });
 
+  test('whose first changes are missing is damaged', async () => {
+    const world = await BackupWorld.open({ shards: 4 });
+    world.onStep = async (state) => {
+      if (state === 'Write the manifest') {
+        await world.cluster.write('key-1', 'second');
+        await world.run('change-backup', 'm1');
+        await world.cluster.backups.remove(await keysBelow(world, changesFolder(cluster)));
+      }
+    };
+    const result = await world.run('full-backup', 'b1');
+    expect(result).toMatchObject({ status: 'FAILED', error: 'failed' });
+    expect(result.cause).toMatch(/the change segments of shard_000\d out of slot 'c.*' have a gap/);
+  });
+
   test('that a promotion runs into is undone, and leaves nothing', async () => {
     const world = await BackupWorld.open({ shards: 4 });
     world.onStep = async (state) => {
