@@ -349,6 +349,9 @@ export class SimulatedCluster {
     return { cluster, nodeId: node.id, host: node.host, port: node.port, database: 'shop' };
   }
 
+  /** Called before each call of a port by a step: `databases.openShard`. */
+  onCall: (call: string) => void = () => undefined;
+
   /** Called before each step runs, with the state's name. */
   onStep: (state: string) => Promise<void> = async () => undefined;
 
@@ -531,6 +534,7 @@ export class SimulatedCluster {
               const kill = this.kills.find(
                 (each) => each.port === portName && each.method === property && each.call === call,
               );
+              this.onCall(`${portName}.${property}`);
               if (kill?.when === 'before') {
                 throw new Killed(kill);
               }

@@ -24,7 +24,7 @@ export class SimulatedDatabases implements DatabaseEngine {
   // Probing
   async probe(address: DatabaseAddress) {
     const server = this.servers.at(this.resolve(address.host));
-    return server?.answers === true
+    return server?.answers === true && server.reachable
       ? { verdict: 'answers' as const, detail: 'SELECT 1', tookMs: 1 }
       : { verdict: 'refused' as const, detail: 'connection refused', tookMs: 1 };
   }
@@ -296,7 +296,7 @@ export class SimulatedDatabases implements DatabaseEngine {
 
   private at(address: DatabaseAddress): SimulatedServer {
     const server = this.servers.at(this.resolve(address.host));
-    if (server?.answers !== true) {
+    if (server?.answers !== true || !server.reachable) {
       throw new RejoinError('SqlUnavailable', `node '${address.nodeId}' does not answer`);
     }
     return server;

@@ -95,7 +95,6 @@ export class SimulatedMachines implements Machines {
     if (machine.state === 'running' || machine.state === 'starting') {
       machine.state = 'stopping';
       machine.turnsAtMs = this.clock.nowMs() + this.options.stopMs;
-      this.onEnd(machine.address);
     }
   }
 
@@ -154,6 +153,7 @@ export class SimulatedMachines implements Machines {
     }
     if (this.clock.nowMs() >= machine.turnsAtMs && machine.state === 'stopping' && !machine.hangs) {
       machine.state = 'stopped';
+      this.onEnd(machine.address);
     }
     return machine;
   }

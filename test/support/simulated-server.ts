@@ -38,6 +38,8 @@ const changeBytes = 128n;
 export class SimulatedServer {
   /** False: its process is gone, or nobody reaches it. */
   answers = true;
+  /** False: agents and steps don't reach it, though it runs, has its clients, and takes part in replication. */
+  reachable = true;
   /** False: it takes part in no replication, though it answers. */
   replicates = true;
   log = 0x100_0000n;

@@ -191,12 +191,13 @@ interface Written {
 function writer() {
   const acknowledged: Written[] = [];
   const stopping = new AbortController();
+  const going = (): boolean => !stopping.signal.aborted;
   const work = (async () => {
-    for (let number = 1; !stopping.signal.aborted; number += 1) {
+    for (let number = 1; going(); number += 1) {
       const shard = await registry.shard(cluster, id);
       const client = await clientOf(shard.primary === 'node-1' ? 1 : 2);
       try {
-        while (!stopping.signal.aborted) {
+        while (going()) {
           const note = `note-${String(number).padStart(5, '0')}`;
           await client.query(`INSERT INTO ${id}.item (note) VALUES ($1)`, [note]);
           acknowledged.push({ note, atMs: performance.now() });

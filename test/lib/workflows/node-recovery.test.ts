@@ -110,6 +110,44 @@ describe('recovered', () => {
     expect((await world.machines.list(cluster)).length).toBe(4);
   });
 
+  it.each(['by its agents', 'by the workflow'])(
+    'while the old node goes on with its own clients, fenced %s',
+    async (by) => {
+      const world = await SimulatedCluster.open();
+      const zombie = world.servers.at('10.0.0.3');
+      if (zombie === null) {
+        throw new Error('node-3 has no server');
+      }
+      expect(world.servers.write('10.0.0.3', 'shard_0002', 'key-4', 'before')).toBe('acknowledged');
+      world.acknowledged.set('shard_0002 key-4', ['before']);
+      zombie.reachable = false;
+      for (const agent of ['node-1', 'node-2', 'node-4']) {
+        await world.opinion({ by: agent, about: 'node-3', verdict: 'failed', detail: 'timed out 3 times' });
+      }
+      if (by === 'by its agents') {
+        await world.agentsTakeOver('node-3');
+      }
+      const heard: string[] = [];
+      world.onCall = (call) => {
+        // Right before a new primary accepts writes is the last moment at which the old one could still be confirmed.
+        if (call === 'databases.openShard' || call === 'databases.stopFollowing') {
+          heard.push(world.servers.write('10.0.0.3', 'shard_0002', 'key-4', 'too late'));
+        }
+      };
+      world.onStep = async (state) => {
+        if (state === 'Prove that the failed machine is stopped') {
+          await world.write('key-4', 'after');
+        }
+      };
+      await world.recover({ nodeId: 'node-3' }).finished;
+      expect(heard[0]).toBe('not confirmed');
+      expect(heard).not.toContain('acknowledged');
+      expect(world.acknowledged.get('shard_0002 key-4')).toEqual(['after']);
+      await expectUnharmed(world);
+      expect(await world.leftovers()).toEqual([]);
+    },
+  );
+
   it('a living node on purpose: launched first, fenced last', async () => {
     const world = await SimulatedCluster.open();
     writeMeanwhile(world);
@@ -332,6 +370,39 @@ describe('needs an operator', () => {
     expect((await world.registry.shards(cluster)).every((shard) => shard.primary !== 'node-3')).toBe(true);
     expect(await world.write('key-2', 'after')).toBe('acknowledged');
     expect(world.steps.map((step) => step.state)).not.toContain('Launch the replacement');
+  });
+});
+
+describe('a step that is not certain', () => {
+  it('ends with an operator when the evidence can not be written', async () => {
+    const world = await SimulatedCluster.open();
+    const calls = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+    world.kills.push(...calls.map((call) => ({ port: 'evidence', method: 'write', call, when: 'before' as const })));
+    const result = await world.recover({ nodeId: 'node-1' }).finished;
+    expect(result.error).toBe('needs an operator');
+    expect(result.cause).toMatch(
+      /^ended as no action needed \(node-1 answers SQL .*\), but the evidence could not be written/,
+    );
+  });
+
+  it('stops when its lease was taken by somebody else, and undoes under a lease of its own', async () => {
+    const world = await SimulatedCluster.open();
+    await world.fail('node-3');
+    let stolen = false;
+    world.onStep = async (state) => {
+      if (state === 'Hand over a shard' && !stolen) {
+        stolen = true;
+        const held = await world.store.read({ pk: `CLUSTER#${cluster}`, sk: 'LEASE' });
+        const value = { ...held, holder: 'somebody', epoch: 99, expiresAtMs: world.clock.nowMs() + 60_000 };
+        await world.store.write([
+          { kind: 'put', key: { pk: `CLUSTER#${cluster}`, sk: 'LEASE' }, value, when: { equals: {} } },
+        ]);
+      }
+    };
+    const result = await world.recover({ nodeId: 'node-3' }).finished;
+    expect([result.error, result.cause?.includes('LeaseLost')]).toEqual(['undone', true]);
+    await expectUnharmed(world);
+    expect(await world.leftovers()).toEqual([]);
   });
 });
 
