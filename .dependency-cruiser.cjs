@@ -33,10 +33,13 @@ module.exports = {
     },
     {
       name: 'lib-names-lambdas-by-path',
-      comment: 'Synthesis must not load the code that it deploys; of the adapters it needs their permission lists only.',
+      comment:
+        'Synthesis must not load the code that it deploys; of the adapters it needs their permission lists only.',
       severity: 'error',
       from: { path: room('lib') },
-      to: { path: '^(lambdas|agents|local|engines|test|bench)/|^adapters/(?!aws/.*\\.permissions\\.ts$|permissions\\.ts$)' },
+      to: {
+        path: '^(lambdas|agents|local|engines|test|bench)/|^adapters/(?!aws/.*\\.permissions\\.ts$|permissions\\.ts$)',
+      },
     },
     {
       name: 'a-step-never-imports-a-step',
@@ -52,7 +55,13 @@ module.exports = {
       from: { pathNot: '^(local|test|bench|bin)/' },
       to: { path: room('local') },
     },
-    { name: 'no-circles', comment: 'A circle has no first room to read.', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-circles',
+      comment: 'A circle has no first room to read.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
     {
       name: 'no-dev-dependency-in-what-ships',
       comment: 'A development dependency is absent where this runs.',
@@ -65,6 +74,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 };

@@ -15,7 +15,10 @@ export default defineConfig(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'randomness is injected, so that a seed replays a run' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'randomness is injected, so that a seed replays a run' },
+      ],
       'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
       'max-params': ['error', 5],
     },
@@ -26,8 +29,14 @@ export default defineConfig(
       'no-restricted-globals': ['error', { name: 'setTimeout', message: 'core has no clock: take a Clock' }],
       'no-restricted-syntax': [
         'error',
-        { selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']", message: 'core has no clock: take a Clock' },
-        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: 'core has no clock: take a Clock' },
+        {
+          selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
+          message: 'core has no clock: take a Clock',
+        },
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'core has no clock: take a Clock',
+        },
       ],
     },
   },

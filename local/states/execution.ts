@@ -15,15 +15,7 @@ import type { Execution, ExecutionResult, ExecutionStatus, World } from './world
 
 export type { HistoryEvent } from './history';
 export { StateError } from './state-error';
-export type {
-  Execution,
-  ExecutionResult,
-  ItemSource,
-  ListedObject,
-  TaskCall,
-  TaskRunner,
-  World,
-} from './world';
+export type { Execution, ExecutionResult, ItemSource, ListedObject, TaskCall, TaskRunner, World } from './world';
 
 /** EXPRESS executions end after 5 minutes. */
 const expressLimitSeconds = 300;
