@@ -1,6 +1,7 @@
 import { BackupKeys, changesFolder } from '../../../core/backup/object-keys';
 import { RunKeys } from '../../../core/restore/run-keys';
 import { BackupWorld } from '../../support/backup-world';
+import { Death } from '../../support/mortal-calls';
 import { cluster } from '../../support/simulated-cluster';
 
 interface Restored {
@@ -15,8 +16,8 @@ interface Restored {
 const recovery = { cluster, nodeId: 'node-3', trigger: 'agent:node-2' };
 
 /** A cluster with a backup, changes after it, captures of them, and changes that were never captured. */
-async function backedUp(): Promise<BackupWorld> {
-  const world = await BackupWorld.open({ shards: 8 });
+async function backedUp(shards = 8): Promise<BackupWorld> {
+  const world = await BackupWorld.open({ shards });
   await world.run('full-backup', 'b1');
   for (let key = 0; key < 20; key += 1) {
     await world.cluster.write(`key-${key}`, key % 5 === 0 ? null : 'captured');
@@ -39,6 +40,10 @@ function underLoad(world: BackupWorld): void {
 
 async function recover(world: BackupWorld) {
   await world.cluster.fail('node-3');
+  return run(world);
+}
+
+async function run(world: BackupWorld) {
   const result = await world.run('node-recovery', 'recovery-1', recovery);
   const execution = world.executions.get('node-recovery/recovery-1');
   const summed = execution?.history.findLast(
@@ -169,6 +174,33 @@ describe('a slot that is lost during the restore', () => {
     expect(result.cause).toContain('lost again');
   });
 });
+
+// Every 31st place, before or after its effect; REJOIN_KILLS=all tries all of them.
+test('killed anywhere, it ends the same', async () => {
+  const step = process.env['REJOIN_KILLS'] === 'all' ? 1 : 31;
+  const bad: string[] = [];
+  let came = true;
+  let places = 0;
+  for (let atCall = 0; came; atCall += step) {
+    const world = await backedUp(4);
+    const moment = (atCall / step) % 2 === 0 ? 'before' : 'after';
+    const death = new Death(atCall, moment);
+    await world.cluster.fail('node-3');
+    world.death = death;
+    underLoad(world);
+    const { result, restored } = await run(world);
+    came = death.came;
+    places += 1;
+    const facts = [
+      ...(result.status === 'SUCCEEDED' ? [] : [`${result.error ?? ''}: ${result.cause ?? ''}`]),
+      ...(await world.cluster.missing()),
+      ...(restored?.damagedChunks === 0 ? [] : ['chunks were taken for damaged']),
+    ];
+    bad.push(...facts.map((fact) => `${moment} call ${atCall}: ${fact}`));
+  }
+  expect(bad).toEqual([]);
+  expect(places).toBeGreaterThan(10);
+}, 600_000);
 
 describe('left out in a rehearsal', () => {
   test('the passes: writes are missing', async () => {
