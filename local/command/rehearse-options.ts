@@ -20,7 +20,6 @@ const flags = {
   seed: { type: 'string' },
   fault: { type: 'string' },
   ablate: { type: 'string', multiple: true },
-  dump: { type: 'string' },
 } as const;
 
 const limits = {
@@ -57,7 +56,6 @@ export function parseRehearseArguments(argv: readonly string[], scenarios: reado
       fault: choose('--fault', values.fault ?? 'kill', scenario.faults).name,
       ablate: (values.ablate ?? []).map((name) => choose('--ablate', name, scenario.ablations).name),
       keep: values.keep ?? false,
-      dump: values.dump ?? null,
     },
   };
 }
@@ -81,7 +79,6 @@ Options
   --nodes N       nodes (${limits.nodes.least} to ${limits.nodes.most}; default ${limits.nodes.otherwise})
   --rate N        requests a second (${limits.rate.least} to ${limits.rate.most}; default ${limits.rate.otherwise})
   --seed N        what the load and the choice of the node follow from (default ${limits.seed.otherwise})
-  --dump FILE     rehearse on a plain SQL dump, as pg_dump writes it
   --keep          keep the run's directory: logs, histories, data
   --json          one JSON object on standard output and nothing else there
   --list          the faults and ablations of each scenario

@@ -11,8 +11,6 @@ export interface RehearsalOptions {
   readonly seed: number;
   /** Keep the run's directory afterwards. */
   readonly keep: boolean;
-  /** A plain SQL dump to rehearse on; null: the shop's generated rows. */
-  readonly dump: string | null;
 }
 
 export interface Fault {

@@ -1,0 +1,63 @@
+import { parseRehearseArguments, rehearseHelp, rehearseList } from '../../../local/command/rehearse-options';
+import { scenarios } from '../../../local/scenarios/scenarios';
+
+const parse = (...argv: string[]) => parseRehearseArguments(argv, scenarios);
+
+test('without arguments the main scenario runs with its defaults', () => {
+  expect(parse()).toMatchObject({
+    kind: 'run',
+    scenario: { name: 'node-recovery' },
+    json: false,
+    options: {
+      rows: 400_000,
+      shards: 16,
+      nodes: 4,
+      requestsPerSecond: 300,
+      fault: 'kill',
+      ablate: [],
+      seed: 1,
+      keep: false,
+    },
+  });
+});
+
+test('every argument arrives', () => {
+  expect(
+    parse(
+      'node-recovery',
+      '--rows',
+      '5000',
+      '--fault',
+      'zombie',
+      '--ablate',
+      'passes',
+      '--seed',
+      '7',
+      '--keep',
+      '--json',
+    ),
+  ).toMatchObject({
+    json: true,
+    options: { rows: 5_000, fault: 'zombie', ablate: ['passes'], seed: 7, keep: true },
+  });
+});
+
+test.each([
+  [['--rows', '12'], "--rows takes a whole number from 1000 to 20000000, got '12'"],
+  [['--rate', '1e3'], "--rate takes a whole number from 1 to 5000, got '1e3'"],
+  [['--nodes', '2'], "--nodes takes a whole number from 3 to 8, got '2'"],
+  [['--fault', 'kil'], /^--fault 'kil' is not known; known: kill, false-alarm, /],
+  [['--ablate', 'fence'], "--ablate 'fence' is not known; known: passes, node-filter"],
+  [['node-recover'], "scenario 'node-recover' is not known; known: node-recovery"],
+  [['node-recovery', 'more'], "one scenario at a time: 'more' is too much"],
+  [['--rowz', '5'], /^Unknown option '--rowz'/],
+])('%j is refused in a sentence', (argv, message) => {
+  expect(() => parse(...argv)).toThrow(message);
+});
+
+test('the help and the list name every fault and every option', () => {
+  expect(rehearseHelp(scenarios)).toMatch(/--fault[\s\S]*--ablate[\s\S]*--rows[\s\S]*--seed[\s\S]*--keep[\s\S]*--json/);
+  for (const { name } of scenarios.flatMap((scenario) => [...scenario.faults, ...scenario.ablations])) {
+    expect(rehearseList(scenarios)).toContain(name);
+  }
+});
