@@ -61,7 +61,8 @@ export function isRejoinError(thrown: unknown, name?: ErrorName): thrown is Rejo
   return name === undefined ? (errorNames as readonly string[]).includes(thrown.name) : thrown.name === name;
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown, an error of another realm included. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  const message: unknown = typeof thrown === 'object' && thrown !== null && 'message' in thrown ? thrown.message : null;
+  return typeof message === 'string' ? message : String(thrown);
 }
