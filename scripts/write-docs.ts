@@ -160,7 +160,7 @@ function permissions(resources: readonly JsonObject[]): string {
     .sort((left, right) => (left.entry < right.entry ? -1 : 1))
     .map(({ entry, statements }) => {
       const rows = statements.map((statement) => {
-        const actions = [statement['Action'] ?? null].flat().map((action) => `\`${String(action)}\``);
+        const actions = ([statement['Action'] ?? ''].flat() as string[]).map((action) => `\`${action}\``);
         const condition =
           statement['Condition'] === undefined ? '' : Object.keys(statement['Condition'] as JsonObject).join(', ');
         return `| ${typeof statement['Sid'] === 'string' ? statement['Sid'] : ''} | ${actions.join(', ')} | ${condition} |`;

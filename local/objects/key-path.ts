@@ -93,16 +93,17 @@ function decodeSegment(encoded: string): string {
   return Buffer.from(bytes).toString();
 }
 
-/** Pieces of at most `pieceChars` characters, cut between bytes, none of them empty. */
+/** Pieces of at most `pieceChars` characters, cut between bytes, none of them empty or beginning with a dot. */
 function cut(encoded: string): readonly string[] {
   const pieces: string[] = [];
   let piece = '';
   for (const [token] of encoded.matchAll(/%[0-9a-f]{2}|![a-z]|./g)) {
     if (piece.length + token.length > pieceChars) {
       pieces.push(piece);
-      piece = '';
+      piece = token === '.' ? '%2e' : token;
+    } else {
+      piece += token;
     }
-    piece += token;
   }
   pieces.push(piece);
   return pieces;

@@ -27,6 +27,12 @@ test('no path leads out of its folder, is hidden, or is too long for a file syst
   );
 });
 
+test('a piece of a long segment does not begin with a dot', () => {
+  const key = `${'a'.repeat(200)}..b`;
+  expect(pathOfKey(key).split('/')[1]).toBe('%2e.b');
+  expect(keyOfPath(pathOfKey(key))).toBe(key);
+});
+
 test('the file of one key is never a folder of another, also where the file system ignores case', () => {
   fc.assert(
     fc.property(anyKey, anyKey, (one, other) => {
