@@ -26,7 +26,8 @@ interface Ports extends StepPorts {
 
 const inputSchema = z.strictObject({ cluster: z.string(), backup: z.string() });
 
-const leaseMs = 600_000;
+/** As long as the call may take. */
+const leaseMs = 900_000;
 const leaseWaitMs = 180_000;
 /** Left for dropping and the answer. */
 const reserveMs = 30_000;
