@@ -52,6 +52,5 @@ export class ControlLinks {
     } finally {
       this.held--;
     }
-    signal.throwIfAborted();
   }
 }

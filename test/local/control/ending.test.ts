@@ -34,6 +34,7 @@ beforeEach(async () => {
 }, 120_000);
 afterEach(() => {
   child.kill('SIGKILL');
+  started.filter(lives).forEach(({ pid }) => process.kill(pid, 'SIGKILL'));
 });
 
 const lives = ({ pid, startedAt }: Started): boolean => {
