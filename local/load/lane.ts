@@ -30,6 +30,8 @@ export interface LaneWorld {
 }
 
 const requestTimeoutMs = 1_000;
+/** A server that dies may take a connection and never answer it; waiting for that one is time in which the map is stale. */
+const connectTimeoutMs = 300;
 const retryPauseMs = 25;
 /** Shares of 25 inserts, 65 updates and 10 deletes in 100 writes, beside 40 reads. */
 const mix = { insert: 25, update: 65, delete: 10, read: 40 };
@@ -181,7 +183,7 @@ export class Lane {
       user,
       password,
       application_name: 'shop',
-      connectionTimeoutMillis: requestTimeoutMs,
+      connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: requestTimeoutMs,
     });
     connection.on('error', () => undefined);
