@@ -152,7 +152,10 @@ function survivors({
   }
   const lossSeconds = changesEveryMinutes * 60 + 1;
   return (input.acceptLossSeconds ?? -1) >= lossSeconds
-    ? null
+    ? // Better said now than after half of the work: rows are restored beside an owner that lives.
+      refuse(
+        `both owners of ${lost.id} are silent, and this version restores only shards that have a living owner, although a loss of ${lossSeconds} s is accepted; bring one of them back, or restore the backup by hand`,
+      )
     : refuse(
         `both owners of ${lost.id} are silent: a backup would lose up to ${lossSeconds} s; start again with acceptLossSeconds`,
       );

@@ -86,13 +86,16 @@ describe('a recovery', () => {
     expect(decided.reason).toContain('more than half the nodes are silent');
   });
 
-  it('is refused when both owners of a shard are silent, unless the loss is accepted', () => {
+  it('is refused when both owners of a shard are silent, and says so when the loss is accepted too', () => {
     const silent = { ...facts, silent: ['node-3', 'node-4'] };
     const refusal =
       'both owners of shard_0001 are silent: a backup would lose up to 61 s; start again with acceptLossSeconds';
     expect(decideRecovery(silent)).toEqual({ action: 'refuse', reason: refusal });
     expect(decideRecovery({ ...silent, input: { ...silent.input, acceptLossSeconds: 60 } }).reason).toBe(refusal);
-    expect(decideRecovery({ ...silent, input: { ...silent.input, acceptLossSeconds: 61 } }).action).toBe('replace');
+    expect(decideRecovery({ ...silent, input: { ...silent.input, acceptLossSeconds: 61 } })).toMatchObject({
+      action: 'refuse',
+      reason: expect.stringContaining('restores only shards that have a living owner') as string,
+    });
     const withoutBackup = { ...silent, hasUsableBackup: false };
     expect(decideRecovery({ ...withoutBackup, input: { ...silent.input, acceptLossSeconds: 999 } }).action).toBe(
       'refuse',
@@ -173,11 +176,7 @@ test('a node is never replaced on less than a failed verdict, nor with a silent 
         const survivorsSilent = silent.includes('node-4') || silent.includes('node-1');
         const within = (most: number) => minutes.filter((each) => each < most).length;
         const allowed =
-          verdict === 'failed' &&
-          silent.length <= 2 &&
-          (!survivorsSilent || (acceptLossSeconds ?? 0) >= 61) &&
-          within(30) === 0 &&
-          within(1_440) < 3;
+          verdict === 'failed' && silent.length <= 2 && !survivorsSilent && within(30) === 0 && within(1_440) < 3;
         expect(decided.action === 'replace').toBe(allowed);
         expect(decided.reason).not.toBe('');
       },
