@@ -116,6 +116,31 @@ describe('a deployed state machine', () => {
     expect(child.Cause).toContain('who: Invalid input');
   });
 
+  test('maps over the items of an object, and writes the results to another', async () => {
+    const backups = cloud.bucket('REJOIN_BACKUPS_BUCKET');
+    await backups.write(
+      'guests.json',
+      Buffer.from(JSON.stringify([{ name: 'Ada' }, { name: 'Grace' }, { name: 'Edsger' }])),
+    );
+    await cloud.executions.start({ machine: 'everybody', name: 'party', input: {} });
+    const { status, output } = await cloud.executions.find('everybody', 'party').finished;
+    expect(status).toBe('SUCCEEDED');
+    const { ResultWriterDetails: written } = output as { ResultWriterDetails: { Bucket: string; Key: string } };
+    expect(written.Bucket).toBe(backups.bucket);
+    const manifest = JSON.parse((await backups.read(written.Key)).toString()) as {
+      ResultFiles: { SUCCEEDED: { Key: string }[] };
+    };
+    const [file] = manifest.ResultFiles.SUCCEEDED;
+    const results = JSON.parse((await backups.read(file?.Key ?? '')).toString()) as { Output: string }[];
+    expect(results.map((result) => JSON.parse(result.Output) as unknown).sort()).toEqual([
+      'hello Ada',
+      'hello Edsger',
+      'hello Grace',
+    ]);
+    const children = join(cloud.run.path, 'executions', 'everybody', 'Everybody');
+    await until(() => existsSync(children) && readdirSync(children).length === 3);
+  });
+
   test('writes its history to a file', async () => {
     const file = join(cloud.run.path, 'executions', 'greeting', 'first.json');
     await until(() => existsSync(file));
