@@ -1,10 +1,12 @@
-import { Client, DatabaseError } from 'pg';
+import { DatabaseError } from 'pg';
 import { shardId } from '../../core/cluster/names';
 import { identifier } from '../../engines/postgresql/identifier';
 import type { Answer } from './figures';
 import type { Ledger } from './ledger';
+import { PacedLoop } from './paced-loop';
 import type { RandomSequence } from './random-sequence';
-import type { Route, ShardMap } from './shard-map';
+import { ShardConnection } from './shard-connection';
+import type { ShardMap } from './shard-map';
 
 export interface LaneOptions {
   readonly shard: number;
@@ -29,9 +31,6 @@ export interface LaneWorld {
   readonly failed: (shard: number, reason: string) => void;
 }
 
-const requestTimeoutMs = 1_000;
-/** A server that dies may take a connection and never answer it; waiting for that one is time in which the map is stale. */
-const connectTimeoutMs = 300;
 const retryPauseMs = 25;
 /** Shares of 25 inserts, 65 updates and 10 deletes in 100 writes, beside 40 reads. */
 const mix = { insert: 25, update: 65, delete: 10, read: 40 };
@@ -48,14 +47,16 @@ interface Operation {
 /** One client of one shard, which sends one request after the other. */
 export class Lane {
   private readonly versions = new Map<number, number>();
-  private client: { readonly connection: Client; route: Route; warned: boolean } | null = null;
+  private readonly connection: ShardConnection;
   private nextOrder: number;
-  private stopped = false;
+  private readonly loop: PacedLoop;
 
   constructor(
     private readonly options: LaneOptions,
     private readonly world: LaneWorld,
   ) {
+    this.connection = new ShardConnection({ ...options, shard: shardId(options.shard) }, world);
+    this.loop = new PacedLoop(options.pauseMs, () => this.request(this.choose()));
     this.nextOrder = options.firstNewOrder;
     for (const order of options.orders) {
       this.versions.set(order, 1);
@@ -64,19 +65,12 @@ export class Lane {
   }
 
   async run(): Promise<void> {
-    while (!this.stopped) {
-      const begunAtMs = Date.now();
-      await this.request(this.choose());
-      const pauseMs = this.options.pauseMs - (Date.now() - begunAtMs);
-      if (pauseMs > 0) {
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      }
-    }
-    await this.disconnect();
+    await this.loop.run();
+    await this.connection.close();
   }
 
   stop(): void {
-    this.stopped = true;
+    this.loop.stop();
   }
 
   private async request(operation: Operation): Promise<void> {
@@ -84,12 +78,10 @@ export class Lane {
     const begunAtMs = Date.now();
     let sent = false;
     try {
-      const client = await this.connected();
+      const opened = await this.connection.open();
       sent = true;
-      await client.connection.query(
-        `SELECT set_config('rejoin.epoch', '${client.route.epoch}', true); ${operation.sql}`,
-      );
-      if (client.warned) {
+      await opened.client.query(`SELECT set_config('rejoin.epoch', '${opened.route.epoch}', true); ${operation.sql}`);
+      if (opened.warned) {
         throw new Error('the server gave up waiting for its follower: the commit is not acknowledged');
       }
       const atMs = Date.now();
@@ -102,7 +94,7 @@ export class Lane {
         this.versions.delete(operation.orderId);
         this.world.ledger.leaveOpen(operation.orderId, shard, operation.version, operation.before);
       }
-      await this.disconnect();
+      await this.connection.close();
       await this.world.map.reread().catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
     }
@@ -160,49 +152,5 @@ export class Lane {
     const sql = `INSERT INTO ${schema}.orders (id, customer_id, total, version, note) VALUES (${orderId}, ${customer}, 10, 1, 'new');
       INSERT INTO ${schema}.order_lines (order_id, line, sku, quantity, price) VALUES (${orderId}, 1, 'sku-1', 2, 3.5), (${orderId}, 2, 'sku-2', 1, 9)`;
     return { kind: 'insert', orderId, version: 1, before: null, sql };
-  }
-
-  private async connected(): Promise<NonNullable<Lane['client']>> {
-    const route = this.world.map.route(shardId(this.options.shard));
-    if (route === null) {
-      throw new Error(`the shard map has no ${shardId(this.options.shard)}`);
-    }
-    if (this.client !== null && this.client.route.nodeId === route.nodeId && this.client.route.epoch === route.epoch) {
-      return this.client;
-    }
-    if (this.client?.route.nodeId === route.nodeId) {
-      this.client.route = route;
-      return this.client;
-    }
-    await this.disconnect();
-    const { database, user, password } = this.options;
-    const connection = new Client({
-      host: await this.world.resolve(route.hostName),
-      port: route.port,
-      database,
-      user,
-      password,
-      application_name: 'shop',
-      connectionTimeoutMillis: connectTimeoutMs,
-      query_timeout: requestTimeoutMs,
-    });
-    connection.on('error', () => undefined);
-    const client = { connection, route, warned: false };
-    connection.on('notice', (notice) => {
-      client.warned ||= notice.message?.startsWith('canceling wait for synchronous replication') === true;
-    });
-    this.client = client;
-    await connection.connect();
-    return client;
-  }
-
-  private async disconnect(): Promise<void> {
-    const { client } = this;
-    this.client = null;
-    // A server that does not answer is not waited for.
-    await Promise.race([
-      client?.connection.end().catch(() => undefined),
-      new Promise((resolve) => setTimeout(resolve, 20)),
-    ]);
   }
 }

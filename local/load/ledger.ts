@@ -1,66 +1,79 @@
-/** What the clients know of one order: its last acknowledged state, and what may have happened since. */
-export interface OrderRecord {
+/** What names a row, or the state in which it is, in the ledger: an order's id and version, a row's key and digest. */
+export type RowName = string | number;
+export type RowState = string | number;
+
+/** What the clients know of one row: its last acknowledged state, and what may have happened since. */
+export interface RowRecord {
   readonly shard: number;
-  /** The version that was acknowledged; null: acknowledged as deleted. */
-  acknowledged: number | null;
+  /** The state that was acknowledged; null: acknowledged as deleted, or never there. */
+  acknowledged: RowState | null;
   /** The outcome of a write that was sent but never answered; undefined: there is none. */
-  unanswered: number | null | undefined;
+  unanswered: RowState | null | undefined;
+}
+
+/** What messages call a row and its state: 'order' and 'version'. */
+export interface LedgerWords {
+  readonly row: string;
+  readonly state: string;
 }
 
 /** How what a database holds differs from what its clients were told. */
 export interface LedgerVerdict {
-  /** Orders whose acknowledged state is not there. */
+  /** Rows whose acknowledged state is not there. */
   readonly missing: readonly string[];
-  /** Orders that were acknowledged as deleted and are there. */
+  /** Rows that were acknowledged as deleted and are there. */
   readonly undead: readonly string[];
   readonly checked: number;
 }
 
 /** Notes every acknowledged write outside the database, so that the database can be asked for each of them afterwards. */
 export class Ledger {
-  private readonly orders = new Map<number, OrderRecord>();
+  private readonly rows = new Map<RowName, RowRecord>();
 
-  /** An order that was there before the load began. */
-  adopt(orderId: number, shard: number, version: number): void {
-    this.orders.set(orderId, { shard, acknowledged: version, unanswered: undefined });
+  /** A row that was there before the load began. */
+  adopt(row: RowName, shard: number, state: RowState): void {
+    this.rows.set(row, { shard, acknowledged: state, unanswered: undefined });
   }
 
   /** A write was answered with success. */
-  acknowledge(orderId: number, shard: number, version: number | null): void {
-    this.orders.set(orderId, { shard, acknowledged: version, unanswered: undefined });
+  acknowledge(row: RowName, shard: number, state: RowState | null): void {
+    this.rows.set(row, { shard, acknowledged: state, unanswered: undefined });
   }
 
-  /** A write was sent, and nobody said what became of it. A new order that was not answered has no acknowledged state. */
-  leaveOpen(orderId: number, shard: number, version: number | null, before: number | null): void {
-    this.orders.set(orderId, { shard, acknowledged: before, unanswered: version });
+  /** A write was sent, and nobody said what became of it. A new row that was not answered has no acknowledged state. */
+  leaveOpen(row: RowName, shard: number, state: RowState | null, before: RowState | null): void {
+    this.rows.set(row, { shard, acknowledged: before, unanswered: state });
   }
 
-  ofShard(shard: number): ReadonlyMap<number, OrderRecord> {
-    return new Map([...this.orders].filter(([, record]) => record.shard === shard));
+  ofShard(shard: number): ReadonlyMap<RowName, RowRecord> {
+    return new Map([...this.rows].filter(([, record]) => record.shard === shard));
   }
 
-  entries(): readonly (readonly [number, OrderRecord])[] {
-    return [...this.orders];
+  entries(): readonly (readonly [RowName, RowRecord])[] {
+    return [...this.rows];
   }
 }
 
-/** Compares the orders that a database holds, as id → version, with what its clients were told about one shard. */
+/** Compares the rows that a database holds, as name → state, with what its clients were told about them. */
 export function compareWithLedger(
-  orders: ReadonlyMap<number, OrderRecord>,
-  found: ReadonlyMap<number, number>,
+  rows: ReadonlyMap<RowName, RowRecord>,
+  found: ReadonlyMap<RowName, RowState>,
+  words: LedgerWords,
 ): LedgerVerdict {
   const missing: string[] = [];
   const undead: string[] = [];
-  for (const [orderId, record] of orders) {
-    const version = found.get(orderId) ?? null;
-    if (version === record.acknowledged || (record.unanswered !== undefined && version === record.unanswered)) {
+  for (const [row, record] of rows) {
+    const state = found.get(row) ?? null;
+    if (state === record.acknowledged || (record.unanswered !== undefined && state === record.unanswered)) {
       continue;
     }
     if (record.acknowledged === null) {
-      undead.push(`order ${orderId}: deleted, found version ${version ?? 'none'}`);
+      undead.push(`${words.row} ${row}: deleted, found ${words.state} ${state ?? 'none'}`);
     } else {
-      missing.push(`order ${orderId}: version ${record.acknowledged} acknowledged, found ${version ?? 'nothing'}`);
+      missing.push(
+        `${words.row} ${row}: ${words.state} ${record.acknowledged} acknowledged, found ${state ?? 'nothing'}`,
+      );
     }
   }
-  return { missing, undead, checked: orders.size };
+  return { missing, undead, checked: rows.size };
 }

@@ -3,7 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RejoinError } from '../../core/errors';
 import type { Answer } from './figures';
-import type { OrderRecord } from './ledger';
+import type { RowName, RowRecord } from './ledger';
+
+/** A load on the shop: every customer has an id, and follows from it. */
+export interface ShopLoad {
+  readonly kind: 'shop';
+  readonly shardCount: number;
+  readonly customers: number;
+  readonly lanesPerShard: number;
+}
 
 /** What the load generator is told. */
 export interface LoadOrder {
@@ -15,9 +23,7 @@ export interface LoadOrder {
   readonly database: string;
   readonly user: string;
   readonly password: string;
-  readonly shardCount: number;
-  readonly customers: number;
-  readonly lanesPerShard: number;
+  readonly data: ShopLoad;
   readonly requestsPerSecond: number;
   readonly seed: number;
   readonly reportFile: string;
@@ -28,7 +34,7 @@ export interface LoadReport {
   readonly answers: readonly Answer[];
   readonly failed: number;
   readonly failures: readonly (readonly [reason: string, count: number])[];
-  readonly orders: readonly (readonly [orderId: number, record: OrderRecord])[];
+  readonly records: readonly (readonly [row: RowName, record: RowRecord])[];
 }
 
 export interface LoadProgress {

@@ -6,7 +6,7 @@ import { resolve } from '../dns/resolve';
 import type { Answer } from './figures';
 import { Lane } from './lane';
 import { Ledger } from './ledger';
-import type { LoadOrder, LoadReport } from './load-process';
+import type { LoadOrder, LoadReport, ShopLoad } from './load-process';
 import { RandomSequence } from './random-sequence';
 import { ordersPerCustomer, routingKey } from './schema';
 import { ShardMap } from './shard-map';
@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   const failures = new Map<string, number>();
   let failed = 0;
   const ledger = new Ledger();
-  const lanes = lanesOf(order).map(
+  const lanes = lanesOf(order, order.data).map(
     (options, index) =>
       new Lane(options, {
         map,
@@ -57,23 +57,23 @@ async function main(): Promise<void> {
   await Promise.all(lanes.map((lane) => lane.run()));
   clearInterval(progress);
   map.stop();
-  const report: LoadReport = { answers, failed, failures: [...failures].slice(0, 100), orders: ledger.entries() };
+  const report: LoadReport = { answers, failed, failures: [...failures].slice(0, 100), records: ledger.entries() };
   writeFileSync(order.reportFile, JSON.stringify(report));
   process.exit(0);
 }
 
-function lanesOf(order: LoadOrder): ConstructorParameters<typeof Lane>[0][] {
+function lanesOf(order: LoadOrder, data: ShopLoad): ConstructorParameters<typeof Lane>[0][] {
   const ofShard = new Map<number, number[]>();
-  for (let customer = 1; customer <= order.customers; customer += 1) {
-    const shard = shardOfKey(routingKey(customer), order.shardCount);
-    ofShard.set(shard, [...(ofShard.get(shard) ?? []).slice(0, customersPerLane * order.lanesPerShard), customer]);
+  for (let customer = 1; customer <= data.customers; customer += 1) {
+    const shard = shardOfKey(routingKey(customer), data.shardCount);
+    ofShard.set(shard, [...(ofShard.get(shard) ?? []).slice(0, customersPerLane * data.lanesPerShard), customer]);
   }
-  const lanes = order.shardCount * order.lanesPerShard;
+  const lanes = data.shardCount * data.lanesPerShard;
   return Array.from({ length: lanes }, (_, index) => {
-    const shard = index % order.shardCount;
-    const lane = Math.floor(index / order.shardCount);
+    const shard = index % data.shardCount;
+    const lane = Math.floor(index / data.shardCount);
     const customers = (ofShard.get(shard) ?? []).filter(
-      (_customer, position) => position % order.lanesPerShard === lane,
+      (_customer, position) => position % data.lanesPerShard === lane,
     );
     const orders = customers.flatMap((customer) =>
       Array.from({ length: ordersPerCustomer }, (_order, k) => customer * 8 + k + 1),
@@ -83,7 +83,7 @@ function lanesOf(order: LoadOrder): ConstructorParameters<typeof Lane>[0][] {
       customers,
       orders: orders.slice(0, ordersPerLane),
       // Ids above every id that the data began with, a range for each lane.
-      firstNewOrder: (order.customers + 1) * 8 + index * 10_000_000,
+      firstNewOrder: (data.customers + 1) * 8 + index * 10_000_000,
       pauseMs: (1_000 * lanes) / order.requestsPerSecond,
       database: order.database,
       user: order.user,

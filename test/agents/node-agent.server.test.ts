@@ -12,7 +12,8 @@ import type { ConnectionSource } from '../../engines/postgresql/connection';
 import { postgresEngine } from '../../engines/postgresql/engine';
 import { identifier } from '../../engines/postgresql/identifier';
 import { postgresWatches } from '../../engines/postgresql/watch/server-watch';
-import { makeShop } from '../../local/scenarios/node-recovery/shop-cluster';
+import { makeCluster } from '../../local/scenarios/node-recovery/first-cluster';
+import { shopData } from '../../local/scenarios/node-recovery/shop-cluster';
 import { startTestServer, type TestServer } from '../support/postgres';
 import { SimulatedRegistry } from '../support/simulated-registry';
 
@@ -70,9 +71,15 @@ beforeEach(async () => {
     }),
     name: 'shop',
   };
-  await makeShop(
-    { registry, engine, source },
-    { cluster: settings, nodes, shardCount, rows: 600, applicationRole: 'shop' },
+  const data = shopData({ rows: 600, shards: shardCount });
+  await makeCluster(
+    { registry, engine },
+    {
+      cluster: settings,
+      nodes,
+      shardCount,
+      fill: (owner, shard) => data.fill({ source, owner, applicationRole: 'shop' }, shard),
+    },
   );
   events = [];
   log = [];

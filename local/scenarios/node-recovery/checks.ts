@@ -2,14 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Shard } from '../../../core/cluster/items';
 import { shardNumber } from '../../../core/cluster/names';
 import type { Check } from '../../../core/evidence/evidence';
-import { compareWithLedger, type OrderRecord } from '../../load/ledger';
-import { contentOf, ordersOf, rowsOutside, writableShards, type CheckedServer } from './content';
+import { compareWithLedger, type RowName, type RowRecord } from '../../load/ledger';
+import { contentOf, rowsOutside, writableShards, type CheckedServer } from './content';
+import type { RehearsedData } from './rehearsed-data';
 
 /** What the checks look at: the registry as it is in the end, the servers that live, the clients' ledger. */
 export interface Aftermath {
   readonly shards: readonly Shard[];
   readonly servers: readonly CheckedServer[];
-  readonly orders: readonly (readonly [orderId: number, record: OrderRecord])[];
+  readonly data: Pick<RehearsedData, 'stateOf' | 'words'>;
+  readonly records: readonly (readonly [row: RowName, record: RowRecord])[];
   /** The node that was built; null: none. */
   readonly replacement: string | null;
   /** Whether every shard must have two equal owners again. */
@@ -94,11 +96,12 @@ async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
   const undead: string[] = [];
   let checked = 0;
   for (const shard of aftermath.shards) {
-    const orders = new Map(aftermath.orders.filter(([, record]) => record.shard === shardNumber(shard.id)));
+    const rows = new Map(aftermath.records.filter(([, record]) => record.shard === shardNumber(shard.id)));
     for (const nodeId of [shard.primary, shard.follower]) {
       const server = nodeId === null ? undefined : serverOf(aftermath, nodeId);
       if (server !== undefined) {
-        const verdict = compareWithLedger(orders, await ordersOf(server, shard.id));
+        const found = await aftermath.data.stateOf(server, shard, [...rows.keys()]);
+        const verdict = compareWithLedger(rows, found, aftermath.data.words);
         missing.push(...verdict.missing);
         undead.push(...verdict.undead);
         checked += verdict.checked;

@@ -17,7 +17,6 @@ import { check, checkAftermath } from './checks';
 import type { CheckedServer } from './content';
 import { faults, type FaultContext, type NodeFault } from './faults';
 import { partsOfBlackout, promotionsIn, rowsRestored, timingsOf } from './milestones';
-import { customersFor } from './shop-cluster';
 import { clusterName, startWorld, zoneName, type World } from './world';
 
 const machine = 'node-recovery';
@@ -62,7 +61,7 @@ async function rehearse(
     await delay(warmUpMs);
     await finished(world, await fireSchedule(world.cloud, 'change-backup', clusterName), say);
     await delay(warmUpMs);
-    const victim = world.nodes[options.seed % world.nodes.length] ?? world.nodes[0];
+    const victim = world.data.victim(world.nodes, options.seed);
     if (victim === undefined) {
       throw new RejoinError('InvalidInput', 'a rehearsal needs nodes');
     }
@@ -109,9 +108,7 @@ async function startLoad(world: World, options: RehearsalOptions): Promise<LoadP
     database: world.settings.database,
     user: world.application.username,
     password: world.application.password,
-    shardCount: options.shards,
-    customers: customersFor(options.rows),
-    lanesPerShard: 2,
+    data: world.data.load(),
     requestsPerSecond: options.requestsPerSecond,
     seed: options.seed,
     reportFile: join(world.directory, 'load.json'),
@@ -199,7 +196,8 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
   const aftermath = await checkAftermath({
     shards,
     servers,
-    orders: report.orders,
+    data: world.data,
+    records: report.records,
     replacement: replacement?.id ?? null,
     whole: fault.whole,
   });

@@ -24,7 +24,9 @@ import { LocalProber } from '../../machines/local-prober';
 import { MachineRoom } from '../../machines/machine-room';
 import type { AgentCommand, MachineFacts } from '../../machines/templates';
 import type { RehearsalOptions } from '../scenario';
-import { makeShop } from './shop-cluster';
+import { makeCluster } from './first-cluster';
+import type { RehearsedData } from './rehearsed-data';
+import { shopData } from './shop-cluster';
 
 export const clusterName = 'shop';
 /** A loopback zone by RFC 6761: TLS may be off, and nobody else resolves it. */
@@ -50,13 +52,14 @@ export interface World {
   readonly application: Credentials;
   readonly engine: DatabaseEngine;
   readonly source: ConnectionSource;
+  readonly data: RehearsedData;
   /** Ends every process; removes the run's files unless they are to be kept. */
   close(keepFiles: boolean): Promise<void>;
 }
 
 /**
  * Starts everything that a rehearsal needs: the synthesized app on a local cloud, machines with servers and agents, a DNS
- * server, and a sharded cluster of the shop with all its rows.
+ * server, and a sharded cluster with all its rows.
  */
 export async function startWorld(options: RehearsalOptions, say: (line: string) => void): Promise<World> {
   const run = await RunDirectory.claim(join(process.cwd(), '.rejoin', 'rehearsal'), say);
@@ -88,7 +91,8 @@ async function build(
 ): Promise<World> {
   const administrator = { username: 'rejoin_admin', password: randomBytes(18).toString('base64url') };
   const application = { username: 'shop_app', password: randomBytes(18).toString('base64url') };
-  const app = appSettings(options);
+  const data = shopData(options);
+  const app = appSettings(options, data.shardCount);
   const settings: ClusterSettings = { ...clusterOf(app), name: clusterName };
   const directory = run.path;
 
@@ -179,15 +183,16 @@ async function build(
     addressOf,
   };
   const engine = postgresEngine(source);
-  say(`makes ${options.shards} shards with ${options.rows.toLocaleString('en')} rows on two owners each`);
-  const shop = {
-    cluster: settings,
-    nodes,
-    shardCount: options.shards,
-    rows: options.rows,
-    applicationRole: application.username,
-  };
-  await makeShop({ registry: started.registry, engine, source }, shop);
+  say(data.making);
+  await makeCluster(
+    { registry: started.registry, engine },
+    {
+      cluster: settings,
+      nodes,
+      shardCount: data.shardCount,
+      fill: (owner, shard) => data.fill({ source, owner, applicationRole: application.username }, shard),
+    },
+  );
   const agentLogFiles = nodes.map((node) => join(room.machine(node.machineId).facts.directory, 'agent.log'));
   return {
     directory,
@@ -203,6 +208,7 @@ async function build(
     application,
     engine,
     source,
+    data,
     close,
   };
 }
@@ -242,7 +248,7 @@ async function launchNodes(
 }
 
 /** rejoin.yaml as a user would write it for this cluster. */
-function appSettings(options: RehearsalOptions): AppSettings {
+function appSettings(options: RehearsalOptions, shardCount: number): AppSettings {
   const sites = ['site-a', 'site-b', 'site-c'];
   const nodes = Array.from({ length: options.nodes }, (_, index): readonly [string, object] => [
     `node-${index + 1}`,
@@ -259,7 +265,7 @@ function appSettings(options: RehearsalOptions): AppSettings {
     clusters: {
       [clusterName]: {
         layout: 'sharded',
-        shardCount: options.shards,
+        shardCount,
         database,
         port: databasePort,
         durability: 'synchronous',

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { blackoutMs, latencyBetween, percentile, type Answer } from '../../../local/load/figures';
 import { compareWithLedger, Ledger } from '../../../local/load/ledger';
 
+const words = { row: 'order', state: 'version' };
 const write = (atMs: number, shard = 0): Answer => ({ atMs, shard, tookMs: 5, write: true });
 
 test('a write that was acknowledged and is not there is missing', () => {
@@ -9,7 +10,7 @@ test('a write that was acknowledged and is not there is missing', () => {
   ledger.acknowledge(1, 0, 3);
   ledger.acknowledge(2, 0, 1);
   ledger.acknowledge(3, 1, 1);
-  expect(compareWithLedger(ledger.ofShard(0), new Map([[1, 2]]))).toEqual({
+  expect(compareWithLedger(ledger.ofShard(0), new Map([[1, 2]]), words)).toEqual({
     missing: ['order 1: version 3 acknowledged, found 2', 'order 2: version 1 acknowledged, found nothing'],
     undead: [],
     checked: 2,
@@ -20,15 +21,18 @@ test('a delete that was acknowledged stays a delete', () => {
   const ledger = new Ledger();
   ledger.adopt(1, 0, 1);
   ledger.acknowledge(1, 0, null);
-  expect(compareWithLedger(ledger.ofShard(0), new Map([[1, 1]])).undead).toEqual(['order 1: deleted, found version 1']);
-  expect(compareWithLedger(ledger.ofShard(0), new Map()).undead).toEqual([]);
+  expect(compareWithLedger(ledger.ofShard(0), new Map([[1, 1]]), words).undead).toEqual([
+    'order 1: deleted, found version 1',
+  ]);
+  expect(compareWithLedger(ledger.ofShard(0), new Map(), words).undead).toEqual([]);
 });
 
 test('a write that was never answered may have happened or not, but nothing else may', () => {
   const ledger = new Ledger();
   ledger.adopt(1, 0, 4);
   ledger.leaveOpen(1, 0, 5, 4);
-  const missing = (version: number) => compareWithLedger(ledger.ofShard(0), new Map([[1, version]])).missing.length;
+  const missing = (version: number) =>
+    compareWithLedger(ledger.ofShard(0), new Map([[1, version]]), words).missing.length;
   expect([4, 5, 3, 6].map(missing)).toEqual([0, 0, 1, 1]);
 });
 
