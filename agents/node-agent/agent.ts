@@ -5,7 +5,7 @@ import { messageOf } from '../../core/errors';
 import type { JsonObject } from '../../core/json';
 import { agentDuties, type AgentFacts, type Duty } from '../../core/node-recovery/duties';
 import { followName, synchronousNames } from '../../core/node-recovery/ownership';
-import { baseId } from '../../core/node-recovery/replacement';
+import { baseId, nodeBeside } from '../../core/node-recovery/replacement';
 import type { Suspicion } from '../../core/node-recovery/suspicion';
 import {
   agentWitnesses,
@@ -15,17 +15,23 @@ import {
   type Witness,
 } from '../../core/node-recovery/witnesses';
 import type { Clock } from '../../core/ports/clock';
-import type { DatabaseAddress, DatabaseOwnership, DatabaseReplication } from '../../core/ports/database-engine';
+import type {
+  DatabaseAddress,
+  DatabaseOwnership,
+  DatabaseProbing,
+  DatabaseReplication,
+} from '../../core/ports/database-engine';
 import type { DatabaseWatches } from '../../core/ports/database-watch';
 import type { Registry } from '../../core/ports/registry';
 import type { Events, Metrics } from '../../core/ports/surroundings';
 import { Peers } from './peers';
+import { PositionReports } from './position-reports';
 import { goOnAlone, promote, type PromotionTimes } from './promotion';
 
 export interface AgentPorts {
   readonly clock: Clock;
   readonly registry: Registry;
-  readonly databases: DatabaseOwnership & DatabaseReplication;
+  readonly databases: DatabaseOwnership & DatabaseReplication & Pick<DatabaseProbing, 'position'>;
   readonly watches: DatabaseWatches;
   readonly events: Events;
   readonly metrics: Metrics;
@@ -35,6 +41,7 @@ export interface AgentPorts {
 
 export interface AgentOptions {
   readonly cluster: ClusterSettings;
+  /** The node, or the first holder of the place, that the agent stands beside. */
   readonly nodeId: string;
 }
 
@@ -46,6 +53,7 @@ const alertForMs = 8_000;
 const opinionEveryMs = 4_000;
 const heartbeatEveryMs = 10_000;
 const announceEveryMs = 30_000;
+const reportEveryMs = 1_000;
 
 /**
  * Runs beside one node's database server: watches its peers, takes over the shards that it follows when their primary
@@ -56,7 +64,11 @@ export class NodeAgent {
   private readonly peers: Peers;
   private readonly unconfirmedSinceMs = new Map<string, number>();
   private readonly announcedAtMs = new Map<string, number>();
+  private readonly reports: PositionReports;
   private nodes: readonly NodeItem[] = [];
+  /** The node whose server is looked after now. */
+  private nodeId: string;
+  private selfAnswers = false;
   private wake = new AbortController();
   private readonly stopping = new AbortController();
   private loops: Promise<unknown> = Promise.resolve();
@@ -66,6 +78,8 @@ export class NodeAgent {
     private readonly options: AgentOptions,
   ) {
     this.clusters = new ClusterRegistry(ports.registry);
+    this.reports = new PositionReports(ports);
+    this.nodeId = options.nodeId;
     this.peers = new Peers(ports.watches, ports.clock, (nodeId, suspicion) => {
       this.log('opinion changed', { about: nodeId, verdict: suspicion.verdict, detail: suspicion.detail });
       void this.writeOpinion(nodeId, suspicion);
@@ -90,6 +104,11 @@ export class NodeAgent {
         'heartbeat',
         () => heartbeatEveryMs,
         () => this.beat(),
+      ),
+      this.repeat(
+        'position',
+        () => reportEveryMs,
+        () => this.reportPosition(),
       ),
     ]);
   }
@@ -127,10 +146,11 @@ export class NodeAgent {
   private async look(): Promise<void> {
     const { cluster } = this.options;
     this.nodes = await this.clusters.nodes(cluster.name);
-    const self = this.nodes.find((node) => node.id === this.options.nodeId);
+    const self = nodeBeside(this.options.nodeId, this.nodes);
     if (self === undefined) {
       return;
     }
+    this.nodeId = self.id;
     const others = this.nodes.filter((node) => node.id !== self.id && node.state === 'serving');
     this.peers.follow(others.map((node) => databaseOf(cluster, node)));
     const address = databaseOf(cluster, self);
@@ -142,13 +162,15 @@ export class NodeAgent {
   }
 
   private async gather(self: DatabaseAddress): Promise<AgentFacts> {
-    const { cluster, nodeId } = this.options;
+    const { cluster } = this.options;
+    const { nodeId } = this;
     const { databases, registry, clock } = this.ports;
     const [local, confirming, following] = await Promise.all([
       databases.shards(self).catch(() => null),
       databases.synchronousFollowers(self).catch(() => null),
       this.streamingNames(self),
     ]);
+    this.selfAnswers = local !== null;
     // Read after the server, so that what the registry already gave away is never taken for ours.
     const [shards, opinionItems] = await Promise.all([
       this.clusters.shards(cluster.name),
@@ -180,11 +202,11 @@ export class NodeAgent {
     const site = this.nodes.find((node) => node.id === about)?.site ?? '';
     const siteOf = new Map(this.nodes.map((node) => [node.id, node.site]));
     const mine: Witness = {
-      name: `agent ${this.options.nodeId}`,
+      name: `agent ${this.nodeId}`,
       verdict: own?.verdict ?? null,
       detail: own?.detail ?? 'not probed',
     };
-    const others = opinions.filter((opinion) => opinion.by !== this.options.nodeId);
+    const others = opinions.filter((opinion) => opinion.by !== this.nodeId);
     return [mine, ...agentWitnesses(others, { nodeId: about, site }, siteOf, nowMs)];
   }
 
@@ -204,7 +226,7 @@ export class NodeAgent {
     nowMs: number,
   ): void {
     const expected = shards
-      .filter((shard) => shard.primary === this.options.nodeId && shard.follower !== null)
+      .filter((shard) => shard.primary === this.nodeId && shard.follower !== null)
       .map(followName)
       .filter((name) => confirming?.includes(name) === true);
     for (const name of this.unconfirmedSinceMs.keys()) {
@@ -222,7 +244,8 @@ export class NodeAgent {
   }
 
   private async perform(self: DatabaseAddress, facts: AgentFacts, duties: readonly Duty[]): Promise<void> {
-    for (const duty of duties) {
+    // What is announced is logged when it is, which is seldom.
+    for (const duty of duties.filter(({ kind }) => kind !== 'announce')) {
       this.log(duty.kind, { reason: duty.reason });
     }
     const { databases } = this.ports;
@@ -269,7 +292,9 @@ export class NodeAgent {
     const nowMs = clock.nowMs();
     const gone = new Map<string, string>();
     for (const duty of duties) {
-      if (duty.kind === 'promote') {
+      if (duty.kind === 'announce') {
+        gone.set(duty.nodeId, duty.reason);
+      } else if (duty.kind === 'promote') {
         gone.set(duty.shard.primary, duty.reason);
       } else if (duty.kind === 'go on alone' && duty.shard.follower !== null) {
         gone.set(duty.shard.follower, duty.reason);
@@ -283,7 +308,7 @@ export class NodeAgent {
       const suspectedAtMs = this.peers.suspicions().get(nodeId)?.silentSinceMs ?? null;
       const detail = {
         nodeId,
-        by: this.options.nodeId,
+        by: this.nodeId,
         reason,
         suspectedAtMs,
         promoted: promoted.map((times) => ({ ...times })),
@@ -302,7 +327,8 @@ export class NodeAgent {
   }
 
   private async writeOpinion(about: string, suspicion: Suspicion): Promise<void> {
-    const { cluster, nodeId } = this.options;
+    const { cluster } = this.options;
+    const { nodeId } = this;
     const opinion: Opinion = {
       by: nodeId,
       about,
@@ -318,14 +344,28 @@ export class NodeAgent {
       });
   }
 
+  /** Says that the node is there: beside an RDS instance, which may be gone while its agent is not, only while it answers. */
   private async beat(): Promise<void> {
-    const { cluster, nodeId } = this.options;
+    const { cluster } = this.options;
+    const { nodeId } = this;
+    if (!this.selfAnswers && this.nodes.find((node) => node.id === nodeId)?.machineKind === 'rds') {
+      return;
+    }
     // The alarm was made for the node that was there first; whoever took its place keeps it quiet.
     const dimensions = { Cluster: cluster.name, Node: baseId(nodeId) };
     await this.ports.metrics.publish([{ name: 'Heartbeat', unit: 'Count', value: 1, dimensions }]);
   }
 
+  /** Only where commits wait for nobody: there it bounds what a promotion loses. */
+  private async reportPosition(): Promise<void> {
+    const { cluster } = this.options;
+    const self = this.nodes.find((node) => node.id === this.nodeId);
+    if (cluster.durability === 'asynchronous' && self !== undefined) {
+      await this.reports.report(databaseOf(cluster, self));
+    }
+  }
+
   private log(what: string, detail: JsonObject): void {
-    this.ports.log({ atMs: this.ports.clock.nowMs(), node: this.options.nodeId, what, ...detail });
+    this.ports.log({ atMs: this.ports.clock.nowMs(), node: this.nodeId, what, ...detail });
   }
 }

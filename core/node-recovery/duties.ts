@@ -1,7 +1,7 @@
 import type { Shard } from '../cluster/items';
 import type { ShardOnNode } from '../ports/database-engine';
 import { decideFollowerLoss, decidePromotion, synchronousNames } from './ownership';
-import type { Verdict, Witness } from './witnesses';
+import { callFailed, type Verdict, type Witness } from './witnesses';
 
 /** What one node's agent knows at one moment. */
 export interface AgentFacts {
@@ -28,6 +28,8 @@ export type Duty =
   | { readonly kind: 'go on alone'; readonly shard: Shard; readonly reason: string }
   | { readonly kind: 'open'; readonly shard: Shard; readonly reason: string }
   | { readonly kind: 'close'; readonly shard: string; readonly epoch: number; readonly reason: string }
+  /** The workflow has to fence its machine before anybody takes over. */
+  | { readonly kind: 'announce'; readonly nodeId: string; readonly reason: string }
   | { readonly kind: 'confirm by'; readonly names: readonly string[]; readonly reason: string };
 
 /**
@@ -35,7 +37,13 @@ export type Duty =
  * from the next answer, so that an agent that died in between goes on where it stopped.
  */
 export function agentDuties(facts: AgentFacts): readonly Duty[] {
-  return [...closeDuties(facts), ...ownershipDuties(facts), ...openDuties(facts), ...confirmDuty(facts)];
+  return [
+    ...closeDuties(facts),
+    ...ownershipDuties(facts),
+    ...openDuties(facts),
+    ...confirmDuty(facts),
+    ...announceDuties(facts),
+  ];
 }
 
 /** A returning node finds that its shards went on elsewhere, and refuses writes from then on. */
@@ -69,6 +77,25 @@ function ownershipDuties(facts: AgentFacts): readonly Duty[] {
       return decision.action === 'drop follower' ? [{ kind: 'go on alone', shard, reason: decision.reason }] : [];
     }
     return [];
+  });
+}
+
+/**
+ * Asynchronous clusters: agents take nothing over, but they are the first to see that a node is gone. Once enough of them
+ * agree, they say so, again and again until the workflow has marked it.
+ */
+function announceDuties(facts: AgentFacts): readonly Duty[] {
+  const silent = [...facts.verdicts].filter(([, verdict]) => verdict === 'failed');
+  if (facts.durability !== 'asynchronous' || silent.length > (facts.verdicts.size + 1) / 2) {
+    return [];
+  }
+  return silent.flatMap(([nodeId]): readonly Duty[] => {
+    const witnesses = facts.witnessesOf(nodeId);
+    const against = witnesses.filter((witness) => witness.verdict === 'failed');
+    const doubted = witnesses.some((witness) => witness.verdict === 'alive');
+    return doubted || against.length < facts.witnessesNeeded
+      ? []
+      : [{ kind: 'announce', nodeId, reason: callFailed(against, nodeId) }];
   });
 }
 

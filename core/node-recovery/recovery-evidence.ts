@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import type { Shard } from '../cluster/items';
 import type { Check, Evidence, EvidenceFacts, Milestones } from '../evidence/evidence';
 import type { StepRecord } from '../ledger/run-ledger';
 import type { StateVisit } from '../ports/surroundings';
 import { passSummarySchema } from '../restore/convergence';
 import { restoreSlotSchema } from '../restore/work-order';
-import { fenceSchema } from '../cluster/items';
+import { fenceSchema, type Fence, type Shard } from '../cluster/items';
 
 /** What the rows part leaves behind. */
 export const restoredSchema = z.object({
@@ -35,6 +34,9 @@ export interface RecoveryTrace {
   readonly restored: Restored | null;
 }
 
+/** Of asynchronous clusters: the log between what a promoted owner has and the old primary's last report. */
+export const reportedLossFigure = 'reported log that was lost at most';
+
 /** The parts of the evidence that this workflow knows how to read out of its records. */
 export type RecoveryFindings = Pick<
   EvidenceFacts,
@@ -45,7 +47,7 @@ export function recoveryFindings(trace: RecoveryTrace): RecoveryFindings {
   const fences = fencesOf(trace);
   return {
     milestonesMs: milestonesOf(trace, fences),
-    recoveryPointSeconds: trace.durability === 'synchronous' && trace.recovered.length > 0 ? 0 : null,
+    recoveryPointSeconds: recoveryPointSeconds(trace),
     fences,
     passes: trace.restored?.passes ?? [],
     checks: checksOf(trace, fences),
@@ -54,7 +56,12 @@ export function recoveryFindings(trace: RecoveryTrace): RecoveryFindings {
 }
 
 const fencingSchema = z.object({ accepted: z.array(z.string()) });
-const promotionSchema = z.object({ shard: z.string(), action: z.string() });
+const promotionSchema = z.object({
+  shard: z.string(),
+  action: z.string(),
+  lossBytes: z.number().nullable(),
+  coveredToMs: z.number().nullable(),
+});
 const proofSchema = z.object({ fence: fenceSchema.nullable() });
 
 /** Followers' fences are in the shards' items, the machine's is in the answer of the step that proved it. */
@@ -62,19 +69,44 @@ function fencesOf({ nodeId, records, shards }: RecoveryTrace): Evidence['fences'
   const accepted = records
     .filter((record) => record.step === 'fence-node')
     .flatMap((record) => fencingSchema.safeParse(record.result).data?.accepted ?? []);
-  const promoted = records
-    .filter((record) => record.step === 'promote-survivor')
-    .flatMap((record) => promotionSchema.safeParse(record.result).data ?? [])
-    .filter(({ action }) => action === 'promoted')
-    .map(({ shard }) => shard);
+  const promoted = promotionsOf(records).map(({ shard }) => shard);
   const ofShards = shards
     .filter((shard) => accepted.includes(shard.id) || promoted.includes(shard.id))
     .flatMap((shard) => (shard.fence === null ? [] : [{ of: shard.id, fence: shard.fence }]));
-  const ofMachine = records
+  return [...ofShards, ...machineFencesOf(records).map((fence) => ({ of: nodeId, fence }))];
+}
+
+function machineFencesOf(records: readonly StepRecord[]): readonly Fence[] {
+  return records
     .filter((record) => record.step === 'prove-stopped')
-    .flatMap((record) => proofSchema.safeParse(record.result).data?.fence ?? [])
-    .map((fence) => ({ of: nodeId, fence }));
-  return [...ofShards, ...ofMachine];
+    .flatMap((record) => proofSchema.safeParse(record.result).data?.fence ?? []);
+}
+
+function promotionsOf(records: readonly StepRecord[]): readonly z.infer<typeof promotionSchema>[] {
+  return records
+    .filter((record) => record.step === 'promote-survivor')
+    .flatMap((record) => promotionSchema.safeParse(record.result).data ?? [])
+    .filter(({ action }) => action === 'promoted');
+}
+
+/**
+ * The most that can be lost. Asynchronous: from the moment up to which the promoted owners are known to have everything,
+ * until the fence, after which nothing can have been acknowledged; so more than was really lost.
+ */
+function recoveryPointSeconds({ durability, recovered, records }: RecoveryTrace): number | null {
+  if (recovered.length === 0) {
+    return null;
+  }
+  if (durability === 'synchronous') {
+    return 0;
+  }
+  const promotions = promotionsOf(records);
+  const fence = machineFencesOf(records)[0];
+  const covered = promotions.flatMap((promotion) => promotion.coveredToMs ?? []);
+  if (fence === undefined || promotions.length === 0 || covered.length < promotions.length) {
+    return null;
+  }
+  return (fence.atMs - Math.min(...covered)) / 1_000;
 }
 
 /**
@@ -118,8 +150,12 @@ function check(name: string, expected: number, got: number): Check {
   return { name, ok: expected === got, expected: String(expected), got: String(got) };
 }
 
-function figuresOf({ restored, recovered }: RecoveryTrace): Evidence['figures'] {
+function figuresOf({ restored, recovered, records, durability }: RecoveryTrace): Evidence['figures'] {
+  const lost = promotionsOf(records).flatMap(({ lossBytes }) => lossBytes ?? []);
   return [
+    ...(durability === 'synchronous'
+      ? []
+      : [{ name: reportedLossFigure, value: lost.length === 0 ? null : Math.max(...lost), unit: 'bytes' }]),
     { name: 'shards recovered', value: recovered.length, unit: 'shards' },
     { name: 'rows restored', value: restored?.rows ?? null, unit: 'rows' },
     { name: 'bytes restored', value: restored?.bytes ?? null, unit: 'bytes' },

@@ -41,3 +41,18 @@ export function launchSites(failed: NodeItem, sites: readonly string[], nodes: r
     .sort((left, right) => nodesAt(left) - nodesAt(right) || (left < right ? -1 : 1));
   return [failed.site, ...others].slice(0, launchTries);
 }
+
+/**
+ * The node that an agent stands beside. On an EC2 instance that is always the one on its own machine. No agent runs on an RDS
+ * instance: one beside it keeps the place, and goes on with whoever serves there now.
+ */
+export function nodeBeside(nodeId: string, nodes: readonly NodeItem[]): NodeItem | undefined {
+  const named = nodes.find((node) => node.id === nodeId);
+  if (named?.machineKind !== 'rds' || named.state === 'serving') {
+    return named;
+  }
+  const serving = nodes.find(
+    (node) => node.machineKind === 'rds' && node.state === 'serving' && baseId(node.id) === baseId(nodeId),
+  );
+  return serving ?? named;
+}

@@ -196,7 +196,10 @@ export interface DatabaseRows {
     address: DatabaseAddress,
     order: { readonly shard: string; readonly lineage: string; readonly body: Buffer; readonly to: LogPosition },
   ): Promise<{ readonly rows: number; readonly passedOver: number }>;
-  /** The position reached in a lineage (one slot's log), or null before the first apply. */
+  /**
+   * The position reached in a lineage (one slot's log), by applied segments or by native replication under the slot's name;
+   * null before the first apply.
+   */
   appliedTo(
     address: DatabaseAddress,
     order: { readonly shard: string; readonly lineage: string },
@@ -242,6 +245,8 @@ export interface DatabaseReplication {
   ): Promise<{ readonly streaming: boolean; readonly flushedTo: LogPosition | null; readonly lagBytes: number | null }>;
   /** The names of all followers that stream from this node now. */
   streamingFollowers(primary: DatabaseAddress): Promise<readonly string[]>;
+  /** How far each follower of this node has confirmed its log, streaming or not, by name. */
+  confirmedPositions(primary: DatabaseAddress): Promise<Readonly<Record<string, LogPosition>>>;
   /** Writes a row that a shard's follower will confirm; returns the position after it. */
   writeMarker(primary: DatabaseAddress, shard: string): Promise<LogPosition>;
   /** Stops following and proves that no apply worker is left: from then on it confirms nothing. */

@@ -13,7 +13,7 @@ import {
   shardAfterPromotion,
   survivorOf,
 } from '../../core/node-recovery/ownership';
-import { readReportedPosition } from '../../core/node-recovery/reported-position';
+import { coveredToMs, readReportedPosition, receivedBy } from '../../core/node-recovery/reported-position';
 import { keepSynchronousList } from '../../core/node-recovery/synchronous-list';
 import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
 import type { Registry } from '../../core/ports/registry';
@@ -43,8 +43,13 @@ export type Promotion = Readonly<{
   action: 'promoted' | 'went on alone' | 'already done' | 'no owner left';
   /** The most log that was lost; null where durability excludes a loss. */
   lossBytes: number | null;
+  /** Asynchronous: what was acknowledged before this moment is not lost; null where it is not known. */
+  coveredToMs: number | null;
   reason: string;
 }>;
+
+/** Nobody was promoted, or durability excludes a loss. */
+const nothingLost = { lossBytes: null, coveredToMs: null } as const;
 
 /** What one shard's promotion works with. */
 interface Scene {
@@ -94,7 +99,7 @@ async function promote(scene: Scene, shard: Shard): Promise<Promotion> {
     const survivor = survivorOf(shard, scene.failed);
     if (survivor === null) {
       const reason = `no other owner of ${shard.id} has all of its rows`;
-      return { shard: shard.id, action: 'no owner left', lossBytes: null, reason };
+      return { shard: shard.id, action: 'no owner left', ...nothingLost, reason };
     }
     return takeOver(scene, shard, survivor);
   }
@@ -102,11 +107,11 @@ async function promote(scene: Scene, shard: Shard): Promise<Promotion> {
     const after = await scene.clusterRegistry.changeShard(scene.cluster.name, shard, shardAfterFollowerLoss(shard));
     await complete(scene, after);
     const reason = `${shard.primary} goes on without ${scene.failed}`;
-    return { shard: shard.id, action: 'went on alone', lossBytes: null, reason };
+    return { shard: shard.id, action: 'went on alone', ...nothingLost, reason };
   }
   await complete(scene, shard);
   const reason = `${shard.primary} has had ${shard.id} since epoch ${shard.epoch}`;
-  return { shard: shard.id, action: 'already done', lossBytes: null, reason };
+  return { shard: shard.id, action: 'already done', ...nothingLost, reason };
 }
 
 async function takeOver(scene: Scene, shard: Shard, survivor: string): Promise<Promotion> {
@@ -114,9 +119,9 @@ async function takeOver(scene: Scene, shard: Shard, survivor: string): Promise<P
   const address = addressOf(scene, survivor);
   const name = followName(shard);
   await pauseFollowing(ports, address, name);
-  const { fence, lossBytes, reason } =
+  const { fence, ...loss } =
     cluster.durability === 'synchronous'
-      ? { fence: followerFence(survivor, name), lossBytes: null, reason: `${survivor} confirmed each commit` }
+      ? { fence: followerFence(survivor, name), ...nothingLost, reason: `${survivor} confirmed each commit` }
       : await machineFence(scene, shard, address);
   const after = shardAfterPromotion(shard, survivor, fence, ports.clock.nowMs());
   try {
@@ -129,7 +134,7 @@ async function takeOver(scene: Scene, shard: Shard, survivor: string): Promise<P
     throw thrown;
   }
   await complete(scene, after);
-  return { shard: shard.id, action: 'promoted', lossBytes, reason };
+  return { shard: shard.id, action: 'promoted', ...loss };
 }
 
 /** A rerun finds the subscription paused, or gone when it was dropped after an earlier promotion. */
@@ -156,22 +161,24 @@ async function machineFence(
   scene: Scene,
   shard: Shard,
   address: DatabaseAddress,
-): Promise<{ readonly fence: Omit<Fence, 'atMs'>; readonly lossBytes: number; readonly reason: string }> {
+): Promise<Pick<Promotion, 'lossBytes' | 'coveredToMs' | 'reason'> & { readonly fence: Omit<Fence, 'atMs'> }> {
   if (scene.fence === null) {
     throw new RejoinError(
       'FenceNotProved',
       `${shard.id} is asynchronous: ${address.nodeId} may take over only when ${scene.failed}'s machine is proved stopped`,
     );
   }
-  const [lastReported, received] = await Promise.all([
+  const name = followName(shard);
+  const [report, appliedTo] = await Promise.all([
     readReportedPosition(scene.ports.registry, scene.cluster.name, scene.failed),
-    scene.ports.databases.appliedTo(address, { shard: shard.id, lineage: followName(shard) }),
+    scene.ports.databases.appliedTo(address, { shard: shard.id, lineage: name }),
   ]);
+  const received = receivedBy(report, { name, appliedTo });
   const site = scene.nodes.find((node) => node.id === address.nodeId)?.site ?? '';
   const choice = chooseCandidate({
     subject: shard.id,
     oldPrimary: scene.failed,
-    lastReported,
+    lastReported: report?.position ?? null,
     candidates: [{ nodeId: address.nodeId, site, received }],
     clientSite: null,
     maxLossBytes: scene.cluster.policy.maxLossBytes,
@@ -179,7 +186,14 @@ async function machineFence(
   if (choice.action === 'refuse') {
     throw new RejoinError('LossNotAccepted', choice.reason);
   }
-  return { fence: scene.fence, lossBytes: choice.lossBytes, reason: choice.reason };
+  const covered = report === null || received === null ? null : coveredToMs(report, received);
+  const until = covered === null ? '' : `; it has all that was acknowledged before ${new Date(covered).toISOString()}`;
+  return {
+    fence: scene.fence,
+    lossBytes: choice.lossBytes,
+    coveredToMs: covered,
+    reason: `${choice.reason} of what was reported${until}`,
+  };
 }
 
 /** What follows from an item that is written: the list of those who confirm, writes at its epoch, the end of following. */

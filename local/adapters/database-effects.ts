@@ -21,6 +21,7 @@ const reads: ReadonlySet<string> = new Set<keyof DatabaseEngine>([
   'checkRows',
   'followerState',
   'streamingFollowers',
+  'confirmedPositions',
 ]);
 
 /** Whether a call to a database changes something: a fault may kill a step at its n-th such call. */

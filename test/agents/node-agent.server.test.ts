@@ -5,7 +5,10 @@ import { systemClock } from '../../adapters/system-clock';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { NodeItem, Shard } from '../../core/cluster/items';
 import { clusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
+import { comparePositions } from '../../core/cluster/position';
 import type { JsonObject } from '../../core/json';
+import { followName } from '../../core/node-recovery/ownership';
+import { readReportedPosition } from '../../core/node-recovery/reported-position';
 import type { DatabaseEngine } from '../../core/ports/database-engine';
 import type { DomainEvent } from '../../core/ports/surroundings';
 import type { ConnectionSource } from '../../engines/postgresql/connection';
@@ -142,6 +145,36 @@ test('a node that comes back finds its shards elsewhere and refuses their writes
   for (const shard of lost) {
     await expect(write({ ...shard, primary: 'node-3' })).rejects.toMatchObject({ code: 'RJ001' });
   }
+});
+
+test('in an asynchronous cluster agents report positions, promote nobody, and say that a node is gone', async () => {
+  await Promise.all(agents.map((agent) => agent.stop()));
+  for (const node of nodes) {
+    await engine.setSynchronousFollowers(address(node.id), []);
+  }
+  settings = { ...settings, durability: 'asynchronous' };
+  agents = nodes.map((node) => startAgent(node.id));
+  const first = await until('node-3 has reported', () => readReportedPosition(registry, 'shop', 'node-3'));
+  const led = (await clusters.shards('shop')).filter((shard) => shard.primary === 'node-3');
+  expect(Object.keys(first.confirmed).sort()).toEqual(led.map(followName).sort());
+  for (const shard of led) {
+    await write(shard);
+  }
+  const end = await engine.position(address('node-3'));
+  await until('the report passes what was written', async () => {
+    const now = await readReportedPosition(registry, 'shop', 'node-3');
+    return now !== null && comparePositions(now.position, end) >= 0;
+  });
+  await server('node-3').kill();
+  const before = await clusters.shards('shop');
+  await until('it is announced', async () =>
+    events.some((event) => event.type === 'NodeSilent' && event.detail['nodeId'] === 'node-3'),
+  );
+  expect(await clusters.shards('shop')).toEqual(before);
+  const last = await readReportedPosition(registry, 'shop', 'node-3');
+  await delay(2_500);
+  // A dead server's log has no end that anybody could report.
+  expect(await readReportedPosition(registry, 'shop', 'node-3')).toEqual(last);
 });
 
 function startAgent(nodeId: string): NodeAgent {

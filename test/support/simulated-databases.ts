@@ -280,6 +280,9 @@ export class SimulatedDatabases implements DatabaseEngine {
     const server = this.at(primary);
     return [...server.slots.keys()].filter((name) => this.servers.streaming(server, name) !== null);
   }
+  async confirmedPositions(primary: DatabaseAddress) {
+    return Object.fromEntries([...this.at(primary).slots].map(([name, slot]) => [name, positionOf(slot.confirmed)]));
+  }
   async writeMarker(primary: DatabaseAddress) {
     return this.at(primary).mark();
   }

@@ -3,6 +3,7 @@ import { createBookkeeping } from '../bookkeeping';
 import { shortSession, withSession } from '../connection';
 import type { ConnectionSource } from '../connection';
 import { readPosition } from '../probing/position';
+import { confirmedPositions } from './confirmed-positions';
 import { follow } from './follow';
 import { followerState, writeMarkerRow } from './follower-state';
 import { pauseFollowing, resumeFollowing, stopFollowing } from './following';
@@ -14,6 +15,7 @@ export function postgresReplication(source: ConnectionSource): DatabaseReplicati
     followerState: (primary, name) =>
       withSession(source, primary, shortSession, (client) => followerState(client, name)),
     streamingFollowers: (primary) => withSession(source, primary, shortSession, streamingFollowers),
+    confirmedPositions: (primary) => withSession(source, primary, shortSession, confirmedPositions),
     writeMarker: (primary, shard) =>
       withSession(source, primary, shortSession, async (client) => {
         await createBookkeeping(client);

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { positionBytes, positionOf, type LogPosition } from '../../../core/cluster/position';
+import { comparePositions, positionBytes, positionOf, type LogPosition } from '../../../core/cluster/position';
 import { RejoinError } from '../../../core/errors';
 import { hasBookkeeping } from '../bookkeeping';
 
@@ -11,13 +11,31 @@ export interface Lineage {
 
 const positionSql = `SELECT position::text AS position FROM rejoin.applied WHERE shard = $1 AND lineage = $2`;
 
-/** The position reached, or null before the first apply. */
+/** The position that applied segments reached, or null before the first apply. */
 export async function appliedTo(client: Client, { shard, lineage }: Lineage): Promise<LogPosition | null> {
   if (!(await hasBookkeeping(client))) {
     return null;
   }
   const { rows } = await client.query<{ position: LogPosition }>(positionSql, [shard, lineage]);
   return rows[0] === undefined ? null : positionOf(positionBytes(rows[0].position));
+}
+
+/** Advances with each transaction that an apply worker commits, in that transaction. Other databases may use the name too. */
+const originSql = `
+  SELECT pg_replication_origin_progress('pg_' || s.oid, true)::text AS position
+    FROM pg_subscription s
+    JOIN pg_database d ON d.oid = s.subdbid AND d.datname = current_database()
+   WHERE s.subname = $1 AND EXISTS (SELECT FROM pg_replication_origin o WHERE o.roname = 'pg_' || s.oid)`;
+
+/** The position reached, whether segments were applied or a subscription of the slot's name, which goes on from there. */
+export async function reachedPosition(client: Client, lineage: Lineage): Promise<LogPosition | null> {
+  const applied = await appliedTo(client, lineage);
+  const { rows } = await client.query<{ position: LogPosition | null }>(originSql, [lineage.lineage]);
+  const native = rows[0]?.position ?? null;
+  if (native === null || (applied !== null && comparePositions(applied, native) >= 0)) {
+    return applied;
+  }
+  return positionOf(positionBytes(native));
 }
 
 /** Makes others that change rows of the shard wait until the transaction ends. */

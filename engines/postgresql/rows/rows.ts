@@ -1,6 +1,6 @@
 import type { DatabaseRows } from '../../../core/ports/database-engine';
 import { rowSession, shortSession, withSession, type ConnectionSource } from '../connection';
-import { appliedTo } from './applied-position';
+import { reachedPosition } from './applied-position';
 import { applyChanges } from './apply-changes';
 import { checkRows } from './check-rows';
 import { loadRows } from './load-rows';
@@ -14,6 +14,7 @@ export function postgresRows(source: ConnectionSource): DatabaseRows {
     loadRows: (address, order) => withSession(source, address, rowSession, (client) => loadRows(client, order)),
     checkRows: (address, order) => withSession(source, address, rowSession, (client) => checkRows(client, order)),
     applyChanges: (address, order) => withSession(source, address, rowSession, (client) => applyChanges(client, order)),
-    appliedTo: (address, order) => withSession(source, address, shortSession, (client) => appliedTo(client, order)),
+    appliedTo: (address, order) =>
+      withSession(source, address, shortSession, (client) => reachedPosition(client, order)),
   };
 }

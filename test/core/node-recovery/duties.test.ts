@@ -61,8 +61,25 @@ test('an agent that finds most of the cluster silent does nothing: it is more li
   expect(kinds(facts({ verdicts }))).toEqual([]);
 });
 
-test('in an asynchronous cluster an agent promotes nothing, for it can prove no fence', () => {
-  expect(kinds(facts({ durability: 'asynchronous' }))).toEqual([]);
+describe('in an asynchronous cluster', () => {
+  const asynchronous = (change: Partial<AgentFacts> = {}) => facts({ durability: 'asynchronous', ...change });
+
+  test('an agent promotes nothing, for it can prove no fence, and says that the node is gone', () => {
+    expect(agentDuties(asynchronous())).toEqual([
+      { kind: 'announce', nodeId: 'node-3', reason: 'agent node-2 and agent node-1 call node-3 failed' },
+    ]);
+  });
+
+  test('one agent alone, or one whom the node answers, keeps it from being announced', () => {
+    const alone = [witness('agent node-2', 'failed'), witness('agent node-1', null)];
+    expect(kinds(asynchronous({ witnessesOf: () => alone }))).toEqual([]);
+    expect(kinds(asynchronous({ witnessesOf: () => [...agreed, witness('agent node-4', 'alive')] }))).toEqual([]);
+  });
+
+  test('whoever finds most of the cluster silent announces nobody', () => {
+    const verdicts = new Map<string, Verdict>(['node-1', 'node-3', 'node-4'].map((node) => [node, 'failed']));
+    expect(kinds(asynchronous({ verdicts }))).toEqual([]);
+  });
 });
 
 test('a primary goes on alone and keeps waiting for its other followers', () => {

@@ -11,7 +11,7 @@ import {
   shardInSync,
 } from '../../../core/node-recovery/ownership';
 import { planUndo } from '../../../core/node-recovery/plan-undo';
-import { launchSites, replacementHost, replacementId } from '../../../core/node-recovery/replacement';
+import { launchSites, nodeBeside, replacementHost, replacementId } from '../../../core/node-recovery/replacement';
 
 const shard = (number: number, primary: string, follower: string): Shard => ({
   id: `shard_000${number}`,
@@ -154,6 +154,41 @@ describe('a replacement', () => {
     });
     const nodes = [node('node-1', 'b'), node('node-2', 'b'), node('node-3', 'c'), node('node-4', 'd')];
     expect(launchSites(node('node-3', 'c'), ['a', 'b', 'c', 'd'], nodes)).toEqual(['c', 'a', 'd']);
+  });
+});
+
+describe('the node that an agent stands beside', () => {
+  const node = (id: string, machineKind: 'ec2' | 'rds', state: 'serving' | 'silent' | 'building' | 'retired') => ({
+    id,
+    site: 'a',
+    machineKind,
+    machineId: id,
+    host: id,
+    port: 5432,
+    state,
+    builder: null,
+    replacedAtMs: [],
+  });
+
+  it('is its own on an EC2 instance, whoever has taken its place', () => {
+    const nodes = [node('node-3', 'ec2', 'retired'), node('node-3-r1', 'ec2', 'serving')];
+    expect(nodeBeside('node-3', nodes)?.id).toBe('node-3');
+  });
+
+  it('is whoever serves in the place of an RDS instance, and the failed one until then', () => {
+    const building = [
+      node('node-3', 'rds', 'silent'),
+      node('node-3-r1', 'rds', 'building'),
+      node('node-4', 'rds', 'serving'),
+    ];
+    expect(nodeBeside('node-3', building)?.id).toBe('node-3');
+    const nodes = [
+      node('node-3', 'rds', 'retired'),
+      node('node-3-r1', 'rds', 'retired'),
+      node('node-3-r2', 'rds', 'serving'),
+    ];
+    expect(nodeBeside('node-3', nodes)?.id).toBe('node-3-r2');
+    expect(nodeBeside('node-9', nodes)).toBeUndefined();
   });
 });
 

@@ -6,9 +6,12 @@ import type { JsonObject } from '../../../core/json';
 import { Leases, type Lease } from '../../../core/lease/lease';
 import { RunLedger } from '../../../core/ledger/run-ledger';
 import { followName } from '../../../core/node-recovery/ownership';
+import { nextReport, writeReport } from '../../../core/node-recovery/reported-position';
+import { comparePositions } from '../../../core/cluster/position';
 import type { DatabaseAddress } from '../../../core/ports/database-engine';
 import { postgresEngine } from '../../../engines/postgresql/engine';
 import { makeStep as makeHandOver } from '../../../lambdas/node-recovery/hand-over';
+import { makeStep as makePromote } from '../../../lambdas/node-recovery/promote-survivor';
 import { makeStep as makeRebalance } from '../../../lambdas/node-recovery/rebalance-shard';
 import { systemClock } from '../../../adapters/system-clock';
 import { startTestServer, testClient, type TestServer } from '../../support/postgres';
@@ -291,4 +294,90 @@ test('a shard whose follower does not confirm stays where it is, and writes go o
   expect(await rows(1)).toEqual(['unconfirmed', 'after']);
   expect(await databases.slot(addressOf(2), 's0007e5')).toMatchObject({ state: 'absent' });
   await client.end();
+});
+
+describe('a promotion where commits wait for nobody', () => {
+  const fence = { kind: 'machine', api: 'instance i-1 is stopped', probes: ['from a: timed out'], atMs: 1 } as const;
+  const promote = (fenced: typeof fence | null = fence) => {
+    const asynchronous = { ...settings, durability: 'asynchronous' as const };
+    const step = makePromote({ ...ports, settings: { cluster: async () => asynchronous } });
+    const input = { cluster, nodeId: 'node-1', shard: id, lease, fence: fenced };
+    return step(event(input, 'Promote the owner of a shard'));
+  };
+  /** What node 1's agent says; the follower's part of it only where it is said to. */
+  const report = async (position: string, withConfirmed: boolean): Promise<void> => {
+    const confirmed = withConfirmed ? await databases.confirmedPositions(addressOf(1)) : {};
+    const first = nextReport(null, { nodeId: 'node-1', position, atMs: 1_000, confirmed });
+    if (first !== null) {
+      await writeReport(store, cluster, null, first);
+    }
+  };
+  const insert = async (note: string): Promise<void> => {
+    const client = await clientOf(1);
+    await client.query(`INSERT INTO ${id}.item (note) VALUES ('${note}')`);
+    await client.end();
+  };
+  /** Node 2 has everything, as far as the log goes now. */
+  const everythingArrives = async (): Promise<string> => {
+    const end = await databases.writeMarker(addressOf(1), id);
+    const untilMs = Date.now() + 20_000;
+    for (;;) {
+      const { flushedTo } = await databases.followerState(addressOf(1), slot);
+      if (flushedTo !== null && comparePositions(flushedTo, end) >= 0) {
+        return end;
+      }
+      expect(Date.now()).toBeLessThan(untilMs);
+      await systemClock.sleep(20);
+    }
+  };
+
+  beforeEach(async () => {
+    await handOver(await openSlot());
+    await databases.setSynchronousFollowers(addressOf(1), []);
+    await insert('arrived');
+    await everythingArrives();
+  });
+
+  test('counts what the follower has applied against the last report, and keeps the difference in its answer', async () => {
+    await report((await databases.appliedTo(addressOf(2), { shard: id, lineage: slot })) ?? '', false);
+    await expect(promote()).resolves.toMatchObject({ action: 'promoted', lossBytes: 0, coveredToMs: 1_000 });
+    expect(await registry.shard(cluster, id)).toMatchObject({
+      primary: 'node-2',
+      epoch: 5,
+      fence: { kind: 'machine' },
+    });
+    expect(await databases.shards(addressOf(2))).toEqual([{ shard: id, epoch: 5, writable: true }]);
+  });
+
+  test('says how much is lost when the follower was behind', async () => {
+    await databases.pauseFollowing(addressOf(2), slot);
+    await insert('never arrives');
+    await report(await databases.position(addressOf(1)), true);
+    const answer = (await promote()) as { readonly lossBytes: number; readonly coveredToMs: number | null };
+    expect(answer.lossBytes).toBeGreaterThan(0);
+    expect(answer.lossBytes).toBeLessThan(16_777_216);
+    // No report is as old as what it has.
+    expect(answer.coveredToMs).toBeNull();
+    expect(await rows(2)).toEqual(['arrived']);
+  });
+
+  test.each([
+    ['nobody reported', null, 'never reported its position'],
+    ['too much is missing', 'FF/0', 'and 16777216 are allowed'],
+  ])('is refused when %s', async (_what, position, words) => {
+    if (position !== null) {
+      await report(position, true);
+    }
+    await expect(promote()).rejects.toMatchObject({
+      name: 'LossNotAccepted',
+      message: expect.stringContaining(words) as string,
+    });
+    expect(await registry.shard(cluster, id)).toMatchObject({ primary: 'node-1', epoch: 4 });
+    expect(await databases.shards(addressOf(2))).toMatchObject([{ writable: false }]);
+  });
+
+  test('waits for the proof that the machine is stopped', async () => {
+    await report(await databases.position(addressOf(1)), true);
+    await expect(promote(null)).rejects.toMatchObject({ name: 'FenceNotProved' });
+  });
 });

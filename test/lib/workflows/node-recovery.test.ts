@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../../core/json';
+import { reportedLossFigure } from '../../../core/node-recovery/recovery-evidence';
 import { reportedPositionKey } from '../../../core/node-recovery/reported-position';
 import type { Execution } from '../../../local/states/execution';
 import { cluster, SimulatedCluster } from '../../support/simulated-cluster';
@@ -24,6 +25,8 @@ async function evidenceOf(world: SimulatedCluster, name = 'recovery-1') {
     decisions: { reason: string }[];
     passes: unknown[];
     milestonesMs: Record<string, number | null>;
+    recoveryPointSeconds: number | null;
+    figures: unknown[];
   };
 }
 
@@ -163,8 +166,12 @@ describe('recovered', () => {
 
 describe('an asynchronous cluster', () => {
   const settings = { durability: 'asynchronous' };
-  const report = async (world: SimulatedCluster, position: string): Promise<void> => {
-    const item = { nodeId: 'node-3', position, atMs: world.clock.nowMs() };
+  const report = async (
+    world: SimulatedCluster,
+    position: string,
+    confirmed: Readonly<Record<string, string>> = {},
+  ): Promise<void> => {
+    const item = { nodeId: 'node-3', position, atMs: world.clock.nowMs(), confirmed, earlier: [] };
     await world.store.write([
       { kind: 'put', key: reportedPositionKey(cluster, 'node-3'), value: item, when: { absentOrEquals: {} } },
     ]);
@@ -182,6 +189,24 @@ describe('an asynchronous cluster', () => {
     );
     await expectUnharmed(world);
     expect((await world.registry.shard(cluster, 'shard_0002')).fence?.kind).toBe('machine');
+    const { recoveryPointSeconds, figures } = await evidenceOf(world);
+    expect(figures).toContainEqual({ name: reportedLossFigure, value: 0, unit: 'bytes' });
+    // From the last report to the proof of the fence.
+    expect(recoveryPointSeconds).toBeGreaterThan(0);
+    expect(recoveryPointSeconds).toBeLessThan(60);
+  });
+
+  it('knows by what the primary reported that an idle shard lacks nothing', async () => {
+    const world = await SimulatedCluster.open({ settings });
+    const { position, confirmed } = {
+      position: '0/3000000',
+      confirmed: { s0002e1: '0/3000000', s0006e1: '0/3000000' },
+    };
+    await world.fail('node-3');
+    await report(world, position, confirmed);
+    const execution = world.recover({ nodeId: 'node-3', trigger: 'alarm' });
+    expect(await reasonOf(execution)).toMatch(/^node-3-r1 has taken the place of node-3/);
+    await expectUnharmed(world);
   });
 
   it.each([
@@ -206,7 +231,7 @@ describe('managed instances', () => {
   const openManaged = async (): Promise<SimulatedCluster> => {
     const world = await SimulatedCluster.open({ settings, managed: true });
     const position = world.servers.at('node-3.rds.internal')?.position() ?? '';
-    const item = { nodeId: 'node-3', position, atMs: world.clock.nowMs() };
+    const item = { nodeId: 'node-3', position, atMs: world.clock.nowMs(), confirmed: {}, earlier: [] };
     await world.store.write([
       { kind: 'put', key: reportedPositionKey(cluster, 'node-3'), value: item, when: 'absent' },
     ]);

@@ -5,6 +5,7 @@ import { waitUntil } from '../../../../engines/postgresql/condition';
 import { postgresOwnership } from '../../../../engines/postgresql/ownership/ownership';
 import { postgresProbing } from '../../../../engines/postgresql/probing/probing';
 import { postgresReplication } from '../../../../engines/postgresql/replication/replication';
+import { postgresRows } from '../../../../engines/postgresql/rows/rows';
 import { freshDatabase, startTestServer, testClient, type TestServer } from '../../../support/postgres';
 
 const shard = 'shard_0007';
@@ -25,6 +26,7 @@ const engine = () => ({
   ...postgresReplication(source),
   ...postgresOwnership(source),
   ...postgresProbing(source),
+  ...postgresRows(source),
 });
 /** Each server has its own password. */
 const source = {
@@ -114,6 +116,29 @@ test('following again changes nothing, and a run that was cut off before enablin
   await following();
   await flushed(await engine().writeMarker(primary, shard));
   await expect(notes()).resolves.toEqual(['captured', 'after']);
+});
+
+test('how far native replication has come is known on both sides, and stays known when the primary is gone', async () => {
+  const appliedTo = () => engine().appliedTo(follower, { shard, lineage: name });
+  await expect(appliedTo()).resolves.toBeNull();
+  await following();
+  await onPrimary.query(`INSERT INTO shard_0007.orders VALUES (2, 'after')`);
+  const inserted = await engine().position(primary);
+  await flushed(inserted);
+  const applied = (await appliedTo()) ?? '0/0';
+  expect(comparePositions(applied, from)).toBeGreaterThan(0);
+  expect(comparePositions(applied, inserted)).toBeLessThanOrEqual(0);
+  // Nothing of this shard: applied no further, but confirmed, which only the primary can tell.
+  await onPrimary.query('CREATE TABLE elsewhere AS SELECT generate_series(1, 1000)');
+  const end = await engine().position(primary);
+  await flushed(end);
+  await expect(appliedTo()).resolves.toBe(applied);
+  const confirmed = await engine().confirmedPositions(primary);
+  expect(comparePositions(confirmed[name] ?? '0/0', end)).toBeGreaterThanOrEqual(0);
+  await engine().pauseFollowing(follower, name);
+  await expect(appliedTo()).resolves.toBe(applied);
+  await engine().stopFollowing(follower, name);
+  await expect(appliedTo()).resolves.toBeNull();
 });
 
 test('what was applied is never forgotten by following again', async () => {
