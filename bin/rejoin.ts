@@ -5,9 +5,10 @@ import { scenarios } from '../local/scenarios/scenarios';
 const help = `rejoin COMMAND [options]
 
   rehearse [scenario]   run a deployed workflow on this computer, with real databases and a fault (--help for more)
+  register CLUSTER      enter a cluster of rejoin.yaml in the deployed registry (--help for more)
   help                  this text
 
-It never needs an AWS account. To deploy: npx cdk deploy --all (docs/start.md).
+A rehearsal needs no AWS account; register needs your credentials. To deploy: npx cdk deploy --all (docs/start.md).
 `;
 
 /** The operator's command line. A user's mistake is one sentence and exit code 2; a check that failed is 1. */
@@ -22,6 +23,9 @@ async function main(): Promise<number> {
   switch (command) {
     case 'rehearse':
       return rehearse(rest, scenarios, stop.signal);
+    case 'register':
+      // A rehearsal does not wait for clients of AWS to be loaded.
+      return (await import('./register')).register(rest, stop.signal);
     case undefined:
     case 'help':
     case '--help':
@@ -29,7 +33,7 @@ async function main(): Promise<number> {
       process.stdout.write(help);
       return 0;
     default:
-      process.stderr.write(`rejoin: there is no command '${command}'; commands: rehearse, help\n`);
+      process.stderr.write(`rejoin: there is no command '${command}'; commands: rehearse, register, help\n`);
       return 2;
   }
 }

@@ -81,6 +81,12 @@ export class ClusterRegistry {
     await this.registry.write([{ kind: 'put', key: keyOf(cluster, item), value: item.value, when: 'absent' }]);
   }
 
+  /** Puts an item, or finds it there already. @throws ConditionFailed when another one is there */
+  async enter(cluster: string, item: ClusterItem): Promise<void> {
+    const when = { absentOrEquals: item.value };
+    await this.registry.write([{ kind: 'put', key: keyOf(cluster, item), value: item.value, when }]);
+  }
+
   /** Replaces an item that must still be as it was read. @throws ConditionFailed when it changed */
   async replace(cluster: string, before: ClusterItem, after: ClusterItem): Promise<void> {
     await this.registry.write([

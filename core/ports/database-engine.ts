@@ -66,11 +66,20 @@ export interface KeyDigest {
   readonly md5: string;
 }
 
+/** What a database holds, before Rejoin knows it. */
+export interface DatabaseHoldings {
+  readonly schemas: readonly { readonly schema: string; readonly tables: readonly string[] }[];
+  /** The names of its subscriptions, whoever made them. */
+  readonly subscriptions: readonly string[];
+}
+
 /** Finds out how a node is. */
 export interface DatabaseProbing {
   probe(address: DatabaseAddress, timeoutMs: number): Promise<DatabaseProbe>;
   /** Where its log ends now. */
   position(address: DatabaseAddress): Promise<LogPosition>;
+  /** Which of these schemas it has. */
+  holdings(address: DatabaseAddress, schemas: readonly string[]): Promise<DatabaseHoldings>;
 }
 
 /** The structure of a shard's tables. */

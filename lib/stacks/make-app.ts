@@ -6,6 +6,7 @@ import { projectRoot } from '../constructs/bundling';
 import { BackupStack } from './backup-stack';
 import { FoundationStack } from './foundation-stack';
 import { NodeRecoveryStack } from './node-recovery-stack';
+import { RegistrationStack } from './registration-stack';
 
 export interface MakeAppProps extends Pick<AppProps, 'outdir'> {
   /**
@@ -36,6 +37,7 @@ export function makeApp(settings: AppSettings, props: MakeAppProps = {}): App {
     ...(settings.region === undefined ? {} : { region: settings.region }),
   };
   const foundation = new FoundationStack(app, 'RejoinFoundation', { settings, env });
+  new RegistrationStack(app, 'RejoinRegistration', { env, foundation });
   if (settings.workflows.backup) {
     new BackupStack(app, 'RejoinBackup', { settings, env, foundation });
   }

@@ -5,6 +5,7 @@ import type { MethodEffect } from '../control/remote-ports';
 const reads: ReadonlySet<string> = new Set<keyof DatabaseEngine>([
   'probe',
   'position',
+  'holdings',
   'preflight',
   'describe',
   'indexProgress',

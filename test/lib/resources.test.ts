@@ -154,7 +154,7 @@ test('a workflow that is switched off leaves no stack', () => {
   const names = (changes: Partial<typeof workflows>): string[] => [
     ...templatesOf(exampleApp({ workflows: { ...workflows, ...changes } })).keys(),
   ];
-  expect(names({})).toEqual(['RejoinFoundation', 'RejoinBackup', 'RejoinNodeRecovery']);
-  expect(names({ backup: false })).toEqual(['RejoinFoundation', 'RejoinNodeRecovery']);
-  expect(names({ backup: false, 'node-recovery': false })).toEqual(['RejoinFoundation']);
+  expect(names({})).toEqual(['RejoinFoundation', 'RejoinRegistration', 'RejoinBackup', 'RejoinNodeRecovery']);
+  expect(names({ backup: false })).toEqual(['RejoinFoundation', 'RejoinRegistration', 'RejoinNodeRecovery']);
+  expect(names({ backup: false, 'node-recovery': false })).toEqual(['RejoinFoundation', 'RejoinRegistration']);
 });

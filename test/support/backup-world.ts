@@ -11,6 +11,7 @@ import type { StepHandler } from '../../core/step/define-step';
 import { ChangeBackup } from '../../lib/workflows/change-backup';
 import { FullBackup } from '../../lib/workflows/full-backup';
 import { NodeRecovery } from '../../lib/workflows/node-recovery';
+import { RegisterCluster } from '../../lib/workflows/register-cluster';
 import { startExecution, StateError, type Execution, type TaskCall } from '../../local/states/execution';
 import { loadStateMachine, type StateMachine } from '../../local/states/state-machine';
 import { definitionOf } from '../lib/support/definition-of';
@@ -22,6 +23,7 @@ const constructs = {
   'full-backup': FullBackup,
   'change-backup': ChangeBackup,
   'node-recovery': NodeRecovery,
+  'register-cluster': RegisterCluster,
 } as const satisfies Record<string, new (scope: Construct, id: string) => Construct>;
 export type MachineName = keyof typeof constructs;
 

@@ -31,6 +31,16 @@ export class SimulatedDatabases implements DatabaseEngine {
   async position(address: DatabaseAddress) {
     return this.at(address).position();
   }
+  async holdings(address: DatabaseAddress, schemas: readonly string[]) {
+    const server = this.at(address);
+    return {
+      schemas: [...server.shards.values()]
+        .flatMap((shard) => shard.schemas)
+        .filter((schema) => schemas.includes(schema))
+        .map((schema) => ({ schema, tables: [table.table] })),
+      subscriptions: [...server.subscriptions.keys()],
+    };
+  }
 
   // Structure
   async preflight() {

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+/** A shard as it will be registered. */
+export const plannedShardSchema = z.strictObject({
+  id: z.string(),
+  schemas: z.array(z.string()).min(1),
+  epoch: z.int(),
+  primary: z.string(),
+  follower: z.string(),
+  /** Whether it served before: its primary accepts writes, and its follower has the subscription. An undo leaves both. */
+  served: z.boolean(),
+});
+export type PlannedShard = z.infer<typeof plannedShardSchema>;
