@@ -32,7 +32,17 @@ export type RecoveryDecision = Readonly<{ action: 'none' | 'refuse' | 'replace';
 type Rule = (facts: RecoveryFacts) => RecoveryDecision | null;
 
 /** In this order: what needs no action, then what would make things worse. The first rule that speaks decides. */
-const rules: readonly Rule[] = [membership, someoneElse, condition, majority, antiFlap, layout, survivors, preflight];
+const rules: readonly Rule[] = [
+  membership,
+  someoneElse,
+  condition,
+  majority,
+  antiFlap,
+  layout,
+  twoCopies,
+  survivors,
+  preflight,
+];
 
 /** Decides whether a node is replaced. */
 export function decideRecovery(facts: RecoveryFacts): RecoveryDecision {
@@ -84,6 +94,28 @@ function condition({ input, nodes, judgement }: RecoveryFacts): RecoveryDecision
   return node?.state === 'building'
     ? none(`${node.id} was never in service: the execution that built it has ended and left it behind`)
     : null;
+}
+
+/** Its shards are never left with a single copy on purpose, so each needs two that answer to begin with (rule 16). */
+function twoCopies({ input, shards, silent }: RecoveryFacts): RecoveryDecision | null {
+  const mine = shards.filter((shard) => shard.primary === input.nodeId || shard.follower === input.nodeId);
+  const weak = mine.find(
+    (shard) => shard.state !== 'in sync' || silent.includes(otherOwner(shard, input.nodeId) ?? ''),
+  );
+  if (!input.planned || weak === undefined) {
+    return null;
+  }
+  const why =
+    weak.state === 'in sync'
+      ? `the other owner of ${weak.id}, ${otherOwner(weak, input.nodeId) ?? ''}, is silent`
+      : `${weak.id} is '${weak.state}'`;
+  return refuse(
+    `${why}, and a planned replacement keeps two copies of each shard throughout; recover its other owner first`,
+  );
+}
+
+function otherOwner(shard: Shard, nodeId: string): string | null {
+  return shard.primary === nodeId ? shard.follower : shard.primary;
 }
 
 /** Whoever sees most of a cluster silent may itself be the one that is cut off. */

@@ -129,6 +129,17 @@ export function shardAfterJoining(shard: Shard, follower: string): Shard {
   return { ...shard, version: shard.version + 1, follower, state: 'restoring' };
 }
 
+/**
+ * The shard's item once `successor` takes the place of a follower that is still there (rule 16): it has confirmed
+ * everything by then, and confirms commits from now on. The old follower keeps what it has until the new one is in sync.
+ */
+export function shardAfterSuccession(shard: Shard, successor: string): Shard {
+  if (shard.follower === null || shard.state !== 'in sync') {
+    throw new RangeError(`${shard.id} is '${shard.state}'; only a follower in sync can have a successor`);
+  }
+  return { ...shard, epoch: shard.epoch + 1, version: shard.version + 1, follower: successor, state: 'restoring' };
+}
+
 /** The shard's item once its follower has confirmed a marker that was written after it was listed as synchronous. */
 export function shardInSync(shard: Shard): Shard {
   const { id, schemas, epoch, primary, follower, fence } = shard;
@@ -166,10 +177,18 @@ export function shardAfterMove(shard: Shard): Shard {
 
 /**
  * The name that the shard's slot, subscription and entry in the synchronous list have while it is at this epoch: of the
- * live ones where it has a follower, and of the ones to create for its next follower where it has none.
+ * live ones where it has a follower, and of the ones to create for its next follower where it has none (`joinName`).
  */
 export function followName(shard: Pick<Shard, 'id' | 'epoch'>): string {
   return replicationName(shard.id, shard.epoch);
+}
+
+/**
+ * The name of the slot and subscription by which the shard's next follower joins. While it still has one, the live name
+ * is taken, and the next follower begins with the next epoch.
+ */
+export function joinName(shard: Pick<Shard, 'id' | 'epoch' | 'follower'>): string {
+  return replicationName(shard.id, shard.follower === null ? shard.epoch : shard.epoch + 1);
 }
 
 /**

@@ -121,7 +121,7 @@ function milestonesOf({ startedAtMs, visits, outcome }: RecoveryTrace, fences: E
   const follower = fences.filter(({ fence }) => fence.kind === 'follower').map(({ fence }) => fence.atMs);
   const promotedAtMs = follower.length === 0 ? null : Math.max(...follower) - startedAtMs;
   return {
-    fenced: left('Prove that the failed machine is stopped'),
+    fenced: left('Prove that the failed machine is stopped') ?? left('Prove that the replaced machine is stopped'),
     trafficRestored: promotedAtMs ?? left('Promote the surviving owners'),
     inSync: left('Compare rows with the survivor'),
     joined: outcome === 'recovered' ? left('Hand over to native replication') : null,

@@ -35,6 +35,8 @@ export const workShardSchema = z.strictObject({
   shard: z.string(),
   schemas: z.array(z.string()),
   epoch: z.int(),
+  /** The slot that keeps its changes, and that replication goes on from later. */
+  slot: z.string(),
   /** The surviving owner: the source of everything that is not in storage. */
   survivor: z.string(),
   /** False only where a rehearsal leaves the node filter out. */

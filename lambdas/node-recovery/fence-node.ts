@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
-import type { NodeItem } from '../../core/cluster/items';
+import type { NodeItem, Shard } from '../../core/cluster/items';
 import { nameSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { isRejoinError, RejoinError } from '../../core/errors';
 import { leaseSchema } from '../../core/lease/lease';
@@ -45,7 +45,8 @@ export type Fencing = Readonly<{
  * Accepts the fences that followers recorded, and tells the machine to stop. From here on the node counts as silent, and
  * names the execution that replaces it.
  *
- * @throws FenceNotProved when a managed instance can neither be stopped nor put in quarantine
+ * @throws FenceNotProved when a managed instance can neither be stopped nor put in quarantine; ConditionFailed when a node
+ * that is replaced on purpose still owns shards, which its fence would leave with a single copy
  */
 export const makeStep = (ports: Ports) =>
   defineStep(
@@ -58,6 +59,9 @@ export const makeStep = (ports: Ports) =>
         clusterRegistry.node(input.cluster, input.nodeId),
         clusterRegistry.shards(input.cluster),
       ]);
+      if (input.planned) {
+        requireNothingOwned(input.nodeId, shards);
+      }
       await noteDecision(ports, clusterRegistry, input, run.execution);
       const automatic = !input.planned && triggerKind(input.trigger) !== 'manual';
       await markSilent(clusterRegistry, input.cluster, node, {
@@ -76,6 +80,16 @@ export const makeStep = (ports: Ports) =>
       };
     },
   );
+
+function requireNothingOwned(nodeId: string, shards: readonly Shard[]): void {
+  const owned = shards.filter((shard) => shard.primary === nodeId || shard.follower === nodeId);
+  if (owned.length > 0) {
+    throw new RejoinError(
+      'ConditionFailed',
+      `${nodeId} still owns ${owned.map((shard) => shard.id).join(', ')}, so it is not fenced; start the planned replacement again`,
+    );
+  }
+}
 
 async function noteDecision(
   ports: StepPorts,

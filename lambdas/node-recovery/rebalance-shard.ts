@@ -38,6 +38,8 @@ interface Ports extends StepPorts {
 const inputSchema = z.strictObject({
   cluster: nameSchema,
   move: z.strictObject({ shard: z.string(), from: z.string(), to: z.string(), epoch: z.int() }),
+  /** Makes each round of moves a call of its own: a shard that was moved back in one may move in the next. */
+  round: z.int().min(1),
   lease: leaseSchema,
 });
 

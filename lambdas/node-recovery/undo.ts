@@ -64,14 +64,18 @@ export const makeStep = (ports: Ports) =>
         clusterRegistry.shards(name),
       ]);
       const scene: Scene = { ports, clusterRegistry, cluster, nodes };
-      const plan = planUndo(all, shards, replacement?.nodeId ?? null);
+      const alive = nodes.some((node) => node.id === nodeId && node.state === 'serving');
+      const plan = planUndo(all, shards, {
+        replacement: replacement?.nodeId ?? null,
+        predecessor: alive ? nodeId : null,
+      });
       const left: string[] = [];
       for (const action of plan.actions) {
         left.push(...(await undo(scene, action)));
       }
       const ending = endingAfterUndo(failure);
       if (replacement !== null && plan.kept.length > 0) {
-        const reason = `${ending.reason}; ${replacement.nodeId} stays, for it is the primary of ${inWords(plan.kept)}`;
+        const reason = `${ending.reason}; ${replacement.nodeId} stays, for ${inWords(plan.kept)} would lose a copy without it`;
         return { outcome: 'needs an operator', reason, left };
       }
       if (replacement !== null) {

@@ -13,6 +13,7 @@ import {
   type SchemaDescription,
 } from '../../core/cluster/manifest';
 import { RejoinError } from '../../core/errors';
+import { joinName } from '../../core/node-recovery/ownership';
 import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
@@ -148,6 +149,7 @@ async function chooseShard(
     shard: shard.id,
     schemas: shard.schemas,
     epoch: shard.epoch,
+    slot: joinName(shard),
     survivor: shard.primary,
     owned: input.shards.includes(shard.id),
     schemaKey: keys.schema(shard.id),

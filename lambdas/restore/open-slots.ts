@@ -67,12 +67,11 @@ export const makeStep = (ports: Ports) =>
   });
 
 async function openSlot(ports: Ports, addresses: AddressBook, cluster: string, work: WorkShard): Promise<RestoreSlot> {
-  const { shard, schemas, epoch } = work;
+  const { shard, schemas, epoch, slot } = work;
   const address = await addresses.of(cluster, work.survivor);
   for (let back = 1; back <= epochsBack && back < epoch; back += 1) {
     await ports.databases.dropSlot(address, replicationName(shard, epoch - back));
   }
-  const slot = replicationName(shard, epoch);
   const from = await ports.databases.openSlot(address, { slot, shard, schemas });
   const { state } = await ports.databases.slot(address, slot);
   if (state !== 'usable') {

@@ -28,6 +28,8 @@ export class NodeRecoveryEndings {
   readonly notFinished: State;
   /** The same, after writes go on in every shard that was about to move. */
   readonly moveBack: State;
+  /** Undoes, after writes go on in every shard that was about to move. */
+  readonly movesUndone: State;
   /** Undoes only where something was launched. */
   readonly undoIfLaunched: State;
 
@@ -52,6 +54,13 @@ export class NodeRecoveryEndings {
       })
       .next(this.notFinished).startState;
     this.undo = this.makeUndo();
+    this.movesUndone = steps.moveBack
+      .state('Put moving primaries back', {
+        input: { cluster: '{% $cluster %}', lease: '{% $lease %}' },
+        otherwise: this.undo,
+        failureVariable: 'moveFailure',
+      })
+      .next(this.undo).startState;
     this.undoIfLaunched = choice(scope, 'Was anything launched?')
       .when(is('$replacement = null'), this.failedEarly)
       .otherwise(this.undo);

@@ -4,7 +4,7 @@ import type { NodeRecoverySteps } from './node-recovery-steps';
 import { answer, expression, forEach } from './states';
 
 /** How often somebody else is waited for. */
-export const tries = { lease: 20, leaseAgain: 40, stop: 20, machine: 40, managed: 120 } as const;
+export const tries = { lease: 20, leaseAgain: 40, stop: 20, machine: 40, managed: 120, moves: 3 } as const;
 
 /** The longest that shards may take to hand over and to move. */
 const leaseSeconds = { fence: 900, handOver: 3_600 } as const;
@@ -16,6 +16,7 @@ export function nodeRecoveryStates(scope: Construct, steps: NodeRecoverySteps, e
   return {
     ...decisionStates(steps, endings),
     ...fenceStates(scope, steps, endings),
+    ...plannedStates(scope, steps, endings),
     ...replacementStates(steps, endings),
     ...joiningStates(scope, steps, endings),
   };
@@ -51,20 +52,6 @@ function decisionStates(steps: NodeRecoverySteps, { failedEarly, undoIfLaunched 
 }
 
 function fenceStates(scope: Construct, steps: NodeRecoverySteps, { undo }: NodeRecoveryEndings) {
-  const planMovesAway = steps.planRebalance.state('Plan the moves away', {
-    input: { cluster: '{% $cluster %}', away: '{% $nodeId %}' },
-    assign: { moves: answer('moves') },
-    otherwise: undo,
-  });
-  const moveAway = forEach(scope, 'Move the primaries away', {
-    items: '$moves',
-    concurrency: 1,
-    step: steps.rebalanceShard,
-    input: { cluster: '{% $cluster %}', move: '{% $states.input %}', lease: '{% $lease %}' },
-    one: 'Move a primary away',
-    failed: 'A primary could not be moved away',
-    otherwise: undo,
-  });
   const fence = steps.fenceNode.state('Fence the failed node', {
     input: {
       ...subject,
@@ -96,7 +83,43 @@ function fenceStates(scope: Construct, steps: NodeRecoverySteps, { undo }: NodeR
     assign: { lease: null },
     otherwise: undo,
   });
-  return { planMovesAway, moveAway, fence, promote, prove, release };
+  return { fence, promote, prove, release };
+}
+
+/** What a planned replacement of a living node has besides: its primaries move away first, and it is fenced last. */
+function plannedStates(scope: Construct, steps: NodeRecoverySteps, endings: NodeRecoveryEndings) {
+  const { undo, movesUndone, notFinished } = endings;
+  const planMovesAway = steps.planRebalance.state('Plan the moves away', {
+    input: { cluster: '{% $cluster %}', away: '{% $nodeId %}' },
+    assign: { moves: answer('moves'), moveTries: '{% $moveTries + 1 %}' },
+    otherwise: undo,
+  });
+  const moveAway = forEach(scope, 'Move the primaries away', {
+    items: '$moves',
+    concurrency: 1,
+    step: steps.rebalanceShard,
+    input: { cluster: '{% $cluster %}', move: '{% $states.input %}', round: '{% $moveTries %}', lease: '{% $lease %}' },
+    one: 'Move a primary away',
+    failed: 'A primary could not be moved away',
+    otherwise: movesUndone,
+  });
+  const fenceReplaced = steps.fenceNode.state('Fence the replaced node', {
+    input: {
+      ...subject,
+      trigger: '{% $trigger %}',
+      reason: '{% $actionReason %}',
+      planned: '{% $planned %}',
+      lease: '{% $lease %}',
+    },
+    assign: { machineFence: answer('machineFence') },
+    otherwise: notFinished,
+  });
+  const proveReplaced = steps.proveStopped.state('Prove that the replaced machine is stopped', {
+    input: { ...subject, machineFence: '{% $machineFence %}' },
+    assign: { fence: answer('fence'), stopReason: answer('reason'), stopTries: '{% $stopTries + 1 %}' },
+    otherwise: notFinished,
+  });
+  return { planMovesAway, moveAway, fenceReplaced, proveReplaced };
 }
 
 function replacementStates(steps: NodeRecoverySteps, { undo }: NodeRecoveryEndings) {
@@ -144,7 +167,7 @@ function joiningStates(
     concurrency: 1,
     step: steps.handOver,
     input: {
-      cluster: '{% $cluster %}',
+      ...subject,
       replacement: '{% $replacement %}',
       slot: '{% $states.input %}',
       lease: '{% $lease %}',
@@ -162,7 +185,7 @@ function joiningStates(
     items: '$moves',
     concurrency: 1,
     step: steps.rebalanceShard,
-    input: { cluster: '{% $cluster %}', move: '{% $states.input %}', lease: '{% $lease %}' },
+    input: { cluster: '{% $cluster %}', move: '{% $states.input %}', round: 1, lease: '{% $lease %}' },
     one: 'Move a primary',
     failed: 'A primary could not be moved',
     otherwise: moveBack,

@@ -31,7 +31,7 @@ export class NodeRecovery extends Construct {
  * sync to an operator, because then undoing would take away a good node.
  *
  * A planned replacement of a living node takes the same states in another order: it is launched first, then the primaries
- * move away, and the fence comes after that.
+ * move away, and the fence comes last, when its successor is in sync: until then the old node is the second copy.
  */
 function story(scope: Construct): IChainable {
   const steps = nodeRecoverySteps(scope);
@@ -62,7 +62,17 @@ function story(scope: Construct): IChainable {
       .otherwise(end),
   );
 
-  states.planMovesAway.next(states.moveAway).next(states.fence);
+  states.planMovesAway.next(
+    choice(
+      scope,
+      'Are all primaries away?',
+      failure('NotProved', "'after 3 tries ' & $nodeId & ' is still a primary: ' & $join($moves.shard, ', ')"),
+    )
+      .when(is('$count($moves) = 0'), states.release)
+      .when(is(`$moveTries <= ${tries.moves}`), states.moveAway)
+      .otherwise(undo),
+  );
+  states.moveAway.next(states.planMovesAway);
   states.fence.next(
     choice(scope, 'Must the machine be stopped first?')
       .when(is('$machineFirst'), states.prove)
@@ -95,7 +105,7 @@ function story(scope: Construct): IChainable {
       'Does the replacement answer?',
       failure('NotProved', "'the replacement never answered: ' & $machineReason"),
     )
-      .when(is('$machineReady and $fence = null'), states.takeLease)
+      .when(is('$machineReady and $planned'), states.takeLease)
       .when(is('$machineReady'), rows.start)
       .when(
         is(`$replacement.machineKind = 'ec2' and $machineTries < ${tries.machine}`),
@@ -121,9 +131,29 @@ function story(scope: Construct): IChainable {
   states.handOver
     .next(states.planRebalance)
     .next(states.rebalance)
-    .next(states.retire)
-    .next(states.startBackup)
-    .next(end);
+    .next(
+      choice(scope, 'Does the old node still live?')
+        .when(is('$planned'), states.fenceReplaced)
+        .otherwise(states.retire),
+    );
+  states.fenceReplaced.next(states.proveReplaced);
+  states.proveReplaced.next(
+    choice(
+      scope,
+      'Is its stop proved?',
+      ending(
+        'needs an operator',
+        "$replacement.nodeId & ' is in sync and serves, but the fence of ' & $nodeId & ' is not proved: ' & $stopReason",
+      ).assign,
+    )
+      .when(is('$fence != null'), states.retire)
+      .when(
+        is(`$stopTries < ${tries.stop}`),
+        pause(scope, 'Wait for its stop', '$stopTries', 15).next(states.proveReplaced),
+      )
+      .otherwise(end),
+  );
+  states.retire.next(states.startBackup).next(end);
 
   return begin;
 }
@@ -153,6 +183,7 @@ function noteInput(scope: Construct): Pass {
       launchTries: 0,
       machineTries: 0,
       againTries: 0,
+      moveTries: 0,
       undoTries: 0,
     },
   });

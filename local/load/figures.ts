@@ -46,6 +46,30 @@ export function blackoutMs(
   return longest;
 }
 
+/**
+ * The longest time between two acknowledged writes of one of these shards in a span. Null when a shard acknowledged none
+ * in it.
+ */
+export function longestGapMs(
+  answers: readonly Answer[],
+  shards: readonly number[],
+  span: { readonly fromMs: number; readonly toMs: number },
+): number | null {
+  let longest: number | null = 0;
+  for (const shard of shards) {
+    const times = answers
+      .filter(({ write, shard: of, atMs }) => write && of === shard && atMs >= span.fromMs && atMs <= span.toMs)
+      .map(({ atMs }) => atMs)
+      .sort((left, right) => left - right);
+    if (times.length === 0) {
+      return null;
+    }
+    const points = [span.fromMs, ...times, span.toMs];
+    longest = points.reduce((most, atMs, index) => Math.max(most, atMs - (points[index - 1] ?? atMs)), longest);
+  }
+  return longest;
+}
+
 export interface Latency {
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;

@@ -1,55 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
-import type { NodeItem } from '../../../core/cluster/items';
 import { manifestSchema, chunkSchema } from '../../../core/cluster/manifest';
 import { RejoinError } from '../../../core/errors';
-import type { Check } from '../../../core/evidence/evidence';
 import { literal } from '../../../engines/postgresql/identifier';
 import { anyMember } from '../../relay/flow';
-import type { RehearsalReport } from '../report';
-import type { Fault } from '../scenario';
 import { ask, type CheckedServer } from './content';
-import { callStarter, executionsSince, nextExecution, taskStates } from '../deployed';
-import { clusterName, type World } from './world';
-
-export interface FaultContext {
-  readonly world: World;
-  /** The node that the fault is about. */
-  readonly victim: NodeItem;
-  readonly seed: number;
-  readonly say: (line: string) => void;
-  /** Something that this fault alone makes sure of. */
-  readonly check: (check: Check) => void;
-}
-
-/** Something that goes wrong, and what a recovery is expected to make of it. */
-export interface NodeFault extends Fault {
-  readonly expectedOutcome: RehearsalReport['outcome'];
-  /** What the reason must say. */
-  readonly expectedReason?: RegExp;
-  /** False where the cluster is meant to be left with single copies: then only what was acknowledged and who writes is checked. */
-  readonly whole: boolean;
-  /** Before anything is killed. */
-  begin(context: FaultContext): Promise<void>;
-  /** What goes wrong besides, while the execution runs. */
-  during?(context: FaultContext, execution: string): Promise<void>;
-  /** When the execution has ended, while the load still runs. */
-  after?(context: FaultContext): Promise<void>;
-}
-
-async function kill({ world, victim, say }: FaultContext): Promise<void> {
-  say(`kills ${victim.id} and deletes its data`);
-  await world.room.machine(victim.machineId).kill({ deleteData: true });
-}
-
-async function startByHand({ world, victim }: FaultContext): Promise<void> {
-  await callStarter(world.cloud, {
-    trigger: 'manual',
-    machine: 'node-recovery',
-    cluster: clusterName,
-    nodeId: victim.id,
-  });
-}
+import { checkedServer, kill, startByHand, untilTrue, untilVisited, type NodeFault } from './fault';
+import { executionsSince, nextExecution, taskStates } from '../deployed';
+import { planned } from './planned-fault';
+import { clusterName } from './world';
 
 const falseAlarm: NodeFault = {
   name: 'false-alarm',
@@ -322,6 +281,7 @@ export const faults: readonly NodeFault[] = [
   slotLost,
   writeStorm,
   zombie,
+  planned,
 ];
 
 /** What an application gets that still writes to the old node: acknowledged, refused, or no answer. */
@@ -331,31 +291,4 @@ async function tryWrite(server: CheckedServer, write: string): Promise<string> {
     (thrown: unknown) => `refused: ${String((thrown as { readonly code?: unknown }).code)}`,
   );
   return Promise.race([answer, delay(3_000, 'no answer')]);
-}
-
-function checkedServer(world: World, node: NodeItem): CheckedServer {
-  return {
-    nodeId: node.id,
-    host: world.room.machine(node.machineId).facts.address,
-    port: node.port,
-    database: world.settings.database,
-    administrator: world.administrator,
-  };
-}
-
-async function untilVisited(world: World, execution: string, state: string): Promise<void> {
-  await untilTrue(`'${state}' is entered`, async () =>
-    (await world.cloud.executions.visits('node-recovery', execution)).some((visit) => visit.state === state),
-  );
-}
-
-async function untilTrue(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 120_000;
-  while (Date.now() < endMs) {
-    if (await ask()) {
-      return;
-    }
-    await delay(50);
-  }
-  throw new RejoinError('NotFound', `waited 120 s in vain: ${what}`);
 }

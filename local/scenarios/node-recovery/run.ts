@@ -6,7 +6,7 @@ import { shardNumber } from '../../../core/cluster/names';
 import { evidenceSchema, evidenceKey, type Check, type Evidence } from '../../../core/evidence/evidence';
 import { RejoinError } from '../../../core/errors';
 import type { JsonObject } from '../../../core/json';
-import { blackoutMs, latencyBetween } from '../../load/figures';
+import { blackoutMs, latencyBetween, longestGapMs } from '../../load/figures';
 import { LoadProcess, type LoadReport } from '../../load/load-process';
 import type { RehearsalReport } from '../report';
 import { phases } from '../report';
@@ -15,7 +15,8 @@ import { fireSchedule, nextExecution } from '../deployed';
 import type { RehearsalOptions } from '../scenario';
 import { check, checkAftermath } from './checks';
 import type { CheckedServer } from './content';
-import { faults, type FaultContext, type NodeFault } from './faults';
+import type { FaultContext, NodeFault } from './fault';
+import { faults } from './faults';
 import { partsOfBlackout, promotionsIn, rowsRestored, timingsOf } from './milestones';
 import { clusterName, startWorld, zoneName, type World } from './world';
 
@@ -216,6 +217,22 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
             got: reason,
           },
         ];
+  const gapMs = longestGapMs(
+    answers,
+    shards.map((shard) => shardNumber(shard.id)),
+    { fromMs: killedAtMs, toMs: endedAtMs },
+  );
+  const gapCheck =
+    fault.longestGapMs === undefined
+      ? []
+      : [
+          {
+            name: 'longest time without an acknowledged write of a shard',
+            ok: gapMs !== null && gapMs <= fault.longestGapMs,
+            expected: `at most ${fault.longestGapMs} ms`,
+            got: gapMs === null ? 'a shard never acknowledged' : `${Math.round(gapMs)} ms`,
+          },
+        ];
   return {
     scenario: machine,
     fault: options.fault,
@@ -224,7 +241,13 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     timingsMs,
     passes: evidence?.passes ?? [],
     rows: { restored: rowsRestored(evidence), owned: aftermath.owned, outsideOwnership: aftermath.outside },
-    checks: [check('outcome', fault.expectedOutcome, outcome), ...reasonCheck, ...happened.extra, ...aftermath.checks],
+    checks: [
+      check('outcome', fault.expectedOutcome, outcome),
+      ...reasonCheck,
+      ...gapCheck,
+      ...happened.extra,
+      ...aftermath.checks,
+    ],
     load: {
       acknowledged: answers.length,
       failed: report.failed,

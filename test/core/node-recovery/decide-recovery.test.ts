@@ -159,6 +159,25 @@ describe('a planned recovery', () => {
   it('is refused when the node does not', () => {
     expect(decideRecovery(planned)).toMatchObject({ action: 'refuse' });
   });
+
+  it.each([
+    ["shard_0001 is 'restoring'", [shard(1, 'node-3', 'node-4', { state: 'restoring' })], []],
+    ["shard_0002 is 'single copy'", [shard(2, 'node-3', null)], []],
+    ['the other owner of shard_0001, node-4, is silent', facts.shards, ['node-4']],
+  ])('is refused when %s, for then there is one copy only', (why, shards, silent) => {
+    const judgement = { verdict: 'alive', reason: 'node-3 answers SQL in 3 ms' } as const;
+    const decided = decideRecovery({ ...planned, judgement, shards, silent });
+    expect(decided.action).toBe('refuse');
+    expect(decided.reason).toBe(
+      `${why}, and a planned replacement keeps two copies of each shard throughout; recover its other owner first`,
+    );
+  });
+
+  it('does not ask for two copies of what the node does not own', () => {
+    const judgement = { verdict: 'alive', reason: 'node-3 answers SQL in 3 ms' } as const;
+    const shards = [...facts.shards, shard(8, 'node-2', null)];
+    expect(decideRecovery({ ...planned, judgement, shards, silent: ['node-2'] }).action).toBe('replace');
+  });
 });
 
 test('a node is never replaced on less than a failed verdict, nor with a silent majority or a silent survivor', () => {

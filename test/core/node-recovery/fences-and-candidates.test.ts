@@ -7,6 +7,7 @@ import { endingAfterUndo, endingOf, failureInWords } from '../../../core/node-re
 import {
   shardAfterFollowerLoss,
   shardAfterJoining,
+  shardAfterSuccession,
   shardAfterPromotion,
   shardInSync,
 } from '../../../core/node-recovery/ownership';
@@ -193,10 +194,12 @@ describe('the node that an agent stands beside', () => {
 });
 
 describe('undo', () => {
+  const nodes = { replacement: 'node-3-r1', predecessor: null };
+
   it('takes the replacement away with its slots, and leaves promotions and other shards', () => {
     const joining = shardAfterJoining(alone, 'node-3-r1');
     const others = [shard(5, 'node-1', 'node-2'), shard(6, 'node-1', 'node-4')];
-    const plan = planUndo([promoted, joining, ...others], ['shard_0001', 'shard_0002'], 'node-3-r1');
+    const plan = planUndo([promoted, joining, ...others], ['shard_0001', 'shard_0002'], nodes);
     expect(plan.kept).toEqual([]);
     expect(plan.actions).toEqual([
       { kind: 'drop slots', shard: promoted, slots: ['s0001e13', 's0001e12'] },
@@ -206,13 +209,38 @@ describe('undo', () => {
 
   it('finds the slot of a replacement that was given up before the undo died', () => {
     const givenUp = shardAfterFollowerLoss(shardAfterJoining(alone, 'node-3-r1'));
-    const [action] = planUndo([givenUp], ['shard_0002'], 'node-3-r1').actions;
+    const [action] = planUndo([givenUp], ['shard_0002'], nodes).actions;
     expect(action?.slots).toContain('s0002e13');
   });
 
   it('never takes away a replacement that has become a primary', () => {
     const served = { ...shardInSync(shardAfterJoining(alone, 'node-3-r1')), primary: 'node-3-r1', follower: 'node-1' };
-    expect(planUndo([served], ['shard_0002'], 'node-3-r1')).toEqual({ actions: [], kept: ['shard_0002'] });
+    expect(planUndo([served], ['shard_0002'], nodes)).toEqual({ actions: [], kept: ['shard_0002'] });
+  });
+
+  describe('of a planned replacement, whose old node lives', () => {
+    const planned = { replacement: 'node-3-r1', predecessor: 'node-3' };
+    const followed = shard(1, 'node-1', 'node-3');
+
+    it('drops the slots that were opened beside its own, and nothing of its own', () => {
+      expect(planUndo([followed], ['shard_0001'], planned)).toEqual({
+        actions: [{ kind: 'drop slots', shard: followed, slots: ['s0001e13'] }],
+        kept: [],
+      });
+    });
+
+    it('leaves the replacement where it is the second copy already', () => {
+      const handedOver = shardInSync(shardAfterSuccession(shard(2, 'node-1', 'node-3'), 'node-3-r1'));
+      const plan = planUndo([followed, handedOver], ['shard_0001', 'shard_0002'], planned);
+      expect(plan.kept).toEqual(['shard_0002']);
+      expect(plan.actions.map(({ shard: { id }, slots }) => [id, slots])).toEqual([['shard_0001', ['s0001e13']]]);
+    });
+
+    it('drops both slots where one had taken the place of the other and was not in sync yet', () => {
+      const half = shardAfterSuccession(followed, 'node-3-r1');
+      const { actions } = planUndo([half], ['shard_0001'], planned);
+      expect(actions.map(({ kind, slots }) => [kind, slots])).toEqual([['go on alone', ['s0001e13', 's0001e12']]]);
+    });
   });
 });
 

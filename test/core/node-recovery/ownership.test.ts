@@ -5,11 +5,13 @@ import {
   decidePromotion,
   followerPatienceMs,
   followName,
+  joinName,
   ownedBy,
   shardAfterFollowerLoss,
   shardAfterJoining,
   shardAfterMove,
   shardAfterPromotion,
+  shardAfterSuccession,
   shardInSync,
   shardMoving,
   survivorOf,
@@ -127,6 +129,14 @@ describe('the item of a shard', () => {
     expect(decidePromotion({ shard: joining, by: 'node-2-r1', witnesses, witnessesNeeded: 2 }).action).toBe('none');
   });
 
+  it('has a follower at every moment while another takes its place', () => {
+    const succeeded = shardAfterSuccession(shard, 'node-2-r1');
+    expect(succeeded).toMatchObject({ primary: 'node-3', follower: 'node-2-r1', state: 'restoring', epoch: 13 });
+    expect(followName(succeeded)).toBe(joinName(shard));
+    expect(joinName(shardAfterFollowerLoss(shard))).toBe(followName(succeeded));
+    expect(() => shardAfterSuccession(succeeded, 'node-2-r2')).toThrow("shard_0007 is 'restoring'");
+  });
+
   it('forgets the lost owner when it is in sync anew', () => {
     const again = shardInSync(shardAfterJoining(shardAfterFollowerLoss(shard), 'node-2-r1'));
     expect(again).not.toHaveProperty('lostOwner');
@@ -153,10 +163,8 @@ describe('the item of a shard', () => {
 });
 
 test('whatever happens to a shard, a name is listed for its follower and never used twice with other owners', () => {
-  type Move = 'promote' | 'lose' | 'join' | 'sync' | 'moving' | 'move' | 'back';
-  const moves = fc.array(fc.constantFrom<Move>('promote', 'lose', 'join', 'sync', 'moving', 'move', 'back'), {
-    maxLength: 40,
-  });
+  const kinds = ['promote', 'lose', 'join', 'sync', 'moving', 'move', 'back', 'succeed'] as const;
+  const moves = fc.array(fc.constantFrom(...kinds), { maxLength: 40 });
   fc.assert(
     fc.property(moves, (story) => {
       let now = shard;
@@ -176,6 +184,8 @@ test('whatever happens to a shard, a name is listed for its follower and never u
           now = shardMoving(now);
         } else if (step === 'move' && now.state === 'moving') {
           now = shardAfterMove(now);
+        } else if (step === 'succeed' && now.state === 'in sync') {
+          now = shardAfterSuccession(now, `node-${nodes++}`);
         } else if (step === 'back' && now.state === 'moving') {
           now = shardInSync(now);
         }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { blackoutMs, latencyBetween, percentile, type Answer } from '../../../local/load/figures';
+import { blackoutMs, latencyBetween, longestGapMs, percentile, type Answer } from '../../../local/load/figures';
 import { compareWithLedger, Ledger } from '../../../local/load/ledger';
 
 const words = { row: 'order', state: 'version' };
@@ -34,6 +34,13 @@ test('a write that was never answered may have happened or not, but nothing else
   const missing = (version: number) =>
     compareWithLedger(ledger.ofShard(0), new Map([[1, version]]), words).missing.length;
   expect([4, 5, 3, 6].map(missing)).toEqual([0, 0, 1, 1]);
+});
+
+test('the longest gap counts every shard, the ends of the span too, and no reads', () => {
+  const answers = [write(100), write(300, 1), { ...write(450), write: false }, write(600), write(700, 1), write(5_000)];
+  const gap = (shards: readonly number[], toMs = 800) => longestGapMs(answers, shards, { fromMs: 0, toMs });
+  expect([gap([0]), gap([1]), gap([0, 1]), gap([0], 1_500)]).toEqual([500, 400, 500, 900]);
+  expect(gap([0, 2])).toBeNull();
 });
 
 test('the blackout is the longest gap of any shard that lost its primary', () => {

@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NodeItem } from '../../../core/cluster/items';
+import { RejoinError } from '../../../core/errors';
+import type { Check } from '../../../core/evidence/evidence';
+import type { JsonObject } from '../../../core/json';
+import { callStarter } from '../deployed';
+import type { RehearsalReport } from '../report';
+import type { Fault } from '../scenario';
+import type { CheckedServer } from './content';
+import { clusterName, type World } from './world';
+
+export interface FaultContext {
+  readonly world: World;
+  /** The node that the fault is about. */
+  readonly victim: NodeItem;
+  readonly seed: number;
+  readonly say: (line: string) => void;
+  /** Something that this fault alone makes sure of. */
+  readonly check: (check: Check) => void;
+}
+
+/** Something that goes wrong, and what a recovery is expected to make of it. */
+export interface NodeFault extends Fault {
+  readonly expectedOutcome: RehearsalReport['outcome'];
+  /** What the reason must say. */
+  readonly expectedReason?: RegExp;
+  /** False where the cluster is meant to be left with single copies: then only what was acknowledged and who writes is checked. */
+  readonly whole: boolean;
+  /** Only where nothing dies: the longest that any shard may go without an acknowledged write. */
+  readonly longestGapMs?: number;
+  /** Before anything is killed. */
+  begin(context: FaultContext): Promise<void>;
+  /** What goes wrong besides, while the execution runs. */
+  during?(context: FaultContext, execution: string): Promise<void>;
+  /** When the execution has ended, while the load still runs. */
+  after?(context: FaultContext): Promise<void>;
+}
+
+export async function kill({ world, victim, say }: FaultContext): Promise<void> {
+  say(`kills ${victim.id} and deletes its data`);
+  await world.room.machine(victim.machineId).kill({ deleteData: true });
+}
+
+/** Starts a recovery as a person does. @param more what the person asks for besides */
+export async function startByHand({ world, victim }: FaultContext, more: JsonObject = {}): Promise<void> {
+  await callStarter(world.cloud, {
+    trigger: 'manual',
+    machine: 'node-recovery',
+    cluster: clusterName,
+    nodeId: victim.id,
+    ...more,
+  });
+}
+
+export function checkedServer(world: World, node: NodeItem): CheckedServer {
+  return {
+    nodeId: node.id,
+    host: world.room.machine(node.machineId).facts.address,
+    port: node.port,
+    database: world.settings.database,
+    administrator: world.administrator,
+  };
+}
+
+export async function untilVisited(world: World, execution: string, state: string): Promise<void> {
+  await untilTrue(`'${state}' is entered`, async () =>
+    (await world.cloud.executions.visits('node-recovery', execution)).some((visit) => visit.state === state),
+  );
+}
+
+export async function untilTrue(what: string, ask: () => Promise<boolean>): Promise<void> {
+  const endMs = Date.now() + 120_000;
+  while (Date.now() < endMs) {
+    if (await ask()) {
+      return;
+    }
+    await delay(50);
+  }
+  throw new RejoinError('NotFound', `waited 120 s in vain: ${what}`);
+}
