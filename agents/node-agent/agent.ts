@@ -250,9 +250,7 @@ export class NodeAgent {
     }
     const { databases } = this.ports;
     const closing = duties.filter((duty) => duty.kind === 'close');
-    await this.all(closing, (duty) =>
-      databases.closeShard(self, { shard: duty.shard, epoch: duty.epoch, drainTimeoutMs: 1_000 }),
-    );
+    await this.all(closing, (duty) => databases.revokeShard(self, duty));
     const alone = await this.all(
       duties.filter((duty) => duty.kind === 'go on alone'),
       (duty) => goOnAlone({ registry: this.clusters }, self.cluster, duty.shard),

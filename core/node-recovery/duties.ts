@@ -37,13 +37,15 @@ export type Duty =
  * from the next answer, so that an agent that died in between goes on where it stopped.
  */
 export function agentDuties(facts: AgentFacts): readonly Duty[] {
-  return [
-    ...closeDuties(facts),
-    ...ownershipDuties(facts),
-    ...openDuties(facts),
-    ...confirmDuty(facts),
-    ...announceDuties(facts),
-  ];
+  const closing = closeDuties(facts);
+  const others = [...ownershipDuties(facts), ...openDuties(facts), ...confirmDuty(facts), ...announceDuties(facts)];
+  // A shorter list acknowledges commits that wait; those of a shard that belongs to another node must be ended before.
+  const mayShorten = facts.local !== null && closing.length === 0;
+  return mayShorten ? others : [...closing, ...others.filter((duty) => !shortensList(duty))];
+}
+
+function shortensList({ kind }: Duty): boolean {
+  return kind === 'go on alone' || kind === 'confirm by';
 }
 
 /** A returning node finds that its shards went on elsewhere, and refuses writes from then on. */

@@ -138,6 +138,11 @@ export interface DatabaseOwnership {
     address: DatabaseAddress,
     order: { readonly shard: string; readonly epoch: number; readonly drainTimeoutMs: number },
   ): Promise<LogPosition>;
+  /**
+   * Refuses writes of a shard that another node has taken, and ends the sessions of those who write it: until then their
+   * commits wait for a follower of old, and must never be acknowledged. @throws SqlUnavailable when they don't end
+   */
+  revokeShard(address: DatabaseAddress, order: { readonly shard: string; readonly epoch: number }): Promise<void>;
   /** Replaces the list of followers that confirm each commit; [] confirms locally. */
   setSynchronousFollowers(address: DatabaseAddress, names: readonly string[]): Promise<void>;
   synchronousFollowers(address: DatabaseAddress): Promise<readonly string[]>;
@@ -215,15 +220,21 @@ export interface DatabaseRows {
   ): Promise<LogPosition | null>;
 }
 
+/** One version of a row: its content, and the transaction that wrote it. */
+export interface RowDigest {
+  readonly md5: string;
+  readonly xmin: string;
+}
+
 /** Content compared between two nodes (rule 12). */
 export interface DatabaseComparison {
   checksum(address: DatabaseAddress, range: RowRange): Promise<RowChecksum>;
   digests(address: DatabaseAddress, range: RowRange): Promise<readonly KeyDigest[]>;
-  /** MD5 and xmin of one row, or null when there is none. */
-  rowDigest(
+  /** MD5 and xmin of the rows of these keys, in their order, all from one moment; null where there is none. */
+  rowDigests(
     address: DatabaseAddress,
-    order: { readonly range: RowRange; readonly key: readonly string[] },
-  ): Promise<{ readonly md5: string; readonly xmin: string } | null>;
+    order: { readonly range: RowRange; readonly keys: readonly (readonly string[])[] },
+  ): Promise<readonly (RowDigest | null)[]>;
   /** Copies rows by key from source to target, deleting there what the source lacks. @returns rows written or deleted */
   repairRows(
     source: DatabaseAddress,

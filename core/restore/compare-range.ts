@@ -1,11 +1,11 @@
 import type { RowRange } from '../cluster/manifest';
 import type { Clock } from '../ports/clock';
-import type { DatabaseEngine, KeyDigest } from '../ports/database-engine';
+import type { DatabaseAddress, DatabaseEngine, KeyDigest } from '../ports/database-engine';
 import { catchUp, type CatchUpDatabases, type ShardRoute } from './catch-up';
 import { judgeRow, maxRetries, proofDistanceMs, type RowLook, type RowSeen } from './row-verdict';
 
 export interface ComparePorts {
-  readonly databases: CatchUpDatabases & Pick<DatabaseEngine, 'checksum' | 'digests' | 'rowDigest'>;
+  readonly databases: CatchUpDatabases & Pick<DatabaseEngine, 'checksum' | 'digests' | 'rowDigests'>;
   readonly clock: Clock;
 }
 
@@ -31,8 +31,6 @@ export interface JudgedRange extends ComparedRange {
  * missed, and all of them are repaired, which does no harm to a row that was right.
  */
 const maxProvedKeys = 256;
-/** Rows looked at at once. */
-const concurrency = 4;
 
 /**
  * Compares a range by content while both sides change (rule 12).
@@ -152,8 +150,8 @@ async function lookAt(
   suspects: readonly Suspect[],
   mayGoOn: () => boolean,
 ): Promise<boolean> {
-  const read = (side: 'source' | 'target'): Promise<readonly RowSeen[]> =>
-    eachOf(suspects, ({ of, key }) => ports.databases.rowDigest(route[side], { range: of.range, key }));
+  const read = (side: 'source' | 'target'): Promise<ReadonlyMap<Suspect, RowSeen>> =>
+    readRows(ports, route[side], suspects);
   const before = await read('source');
   if (!(await letTargetFollow(ports, route, mayGoOn))) {
     return false;
@@ -161,21 +159,28 @@ async function lookAt(
   const target = await read('target');
   const after = await read('source');
   const atMs = ports.clock.nowMs();
-  suspects.forEach(({ looks }, index) => {
-    looks.push({
+  for (const suspect of suspects) {
+    suspect.looks.push({
       atMs,
-      before: before[index] ?? null,
-      target: target[index] ?? null,
-      after: after[index] ?? null,
+      before: before.get(suspect) ?? null,
+      target: target.get(suspect) ?? null,
+      after: after.get(suspect) ?? null,
     });
-  });
+  }
   return true;
 }
 
-async function eachOf<T, R>(things: readonly T[], work: (thing: T) => Promise<R>): Promise<readonly R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < things.length; from += concurrency) {
-    results.push(...(await Promise.all(things.slice(from, from + concurrency).map(work))));
+/** One question a range, whatever the number of its rows: after a gap in the log there are hundreds. */
+async function readRows(
+  ports: ComparePorts,
+  address: DatabaseAddress,
+  suspects: readonly Suspect[],
+): Promise<ReadonlyMap<Suspect, RowSeen>> {
+  const found = new Map<Suspect, RowSeen>();
+  for (const of of new Set(suspects.map((suspect) => suspect.of))) {
+    const asked = suspects.filter((suspect) => suspect.of === of);
+    const rows = await ports.databases.rowDigests(address, { range: of.range, keys: asked.map(({ key }) => key) });
+    asked.forEach((suspect, place) => found.set(suspect, rows[place] ?? null));
   }
-  return results;
+  return found;
 }

@@ -1,5 +1,7 @@
+import type { RowDigest } from '../ports/database-engine';
+
 /** A row as one read found it; null: there is none. */
-export type RowSeen = { readonly md5: string; readonly xmin: string } | null;
+export type RowSeen = RowDigest | null;
 
 /** One look at one key: the source before, then the target once it had applied what the source had, then the source again. */
 export interface RowLook {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import type { Credentials } from '../../core/ports/surroundings';
 import type { DatabaseAddress } from '../../core/ports/database-engine';
@@ -10,6 +11,8 @@ export interface ConnectionSource {
   certificateAuthority(cluster: string): Promise<string | null>;
   /** The IP address of a host that the system's own resolver does not know. @default the system's resolver */
   addressOf?(host: string): Promise<string>;
+  /** The socket to connect with. @default the system chooses the address that a connection comes from */
+  socket?(): Socket;
 }
 
 export interface SessionOptions {
@@ -86,6 +89,7 @@ export async function connect(
     database: address.database,
     user: credentials.username,
     password: credentials.password,
+    ...(source.socket === undefined ? {} : { stream: source.socket }),
     ssl: ca === null ? false : { ca, rejectUnauthorized: true },
     connectionTimeoutMillis: connectTimeoutMs,
     application_name: 'rejoin',

@@ -24,10 +24,18 @@ export function rangeCondition(table: TableFacts, range: RowRange, alias: string
 }
 
 /** A condition that holds for the row of that key. */
-export function keyCondition(table: TableFacts, key: readonly string[], alias: string): string {
-  return table.key
-    .map((column, place) => `${alias}.${identifier(column.name)} ${column.equal} ${valueOf(column, key[place])}`)
-    .join(' AND ');
+export function keyJoin(table: TableFacts): string {
+  return table.key.map(({ name, equal }, place) => `t.${identifier(name)} ${equal} k.k${place}`).join(' AND ');
+}
+
+/** Names of a list `k` of keys. */
+export function keyNames(table: TableFacts): string {
+  return table.key.map((_, place) => `k${place}`).join(', ');
+}
+
+/** One key of such a list, as typed values. */
+export function keyValues(table: TableFacts, key: readonly string[]): string {
+  return table.key.map((column, place) => valueOf(column, key[place])).join(', ');
 }
 
 /** `'text'::type`, with the column's collation. */

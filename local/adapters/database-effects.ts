@@ -18,7 +18,7 @@ const reads: ReadonlySet<string> = new Set<keyof DatabaseEngine>([
   'appliedTo',
   'checksum',
   'digests',
-  'rowDigest',
+  'rowDigests',
   'checkRows',
   'followerState',
   'streamingFollowers',

@@ -30,6 +30,7 @@ import type { ConnectionSource } from '../../engines/postgresql/connection';
 import { ControlClient } from '../control/control-client';
 import { remoteMethods, type PortName, type RemotePorts } from '../control/remote-ports';
 import { resolve } from '../dns/resolve';
+import { BoundSocket } from '../relay/bound-socket';
 import { announcing } from '../lambdas/effect-hook';
 import { LocalObjects } from '../objects/local-objects';
 import { databaseEffect } from './database-effects';
@@ -75,6 +76,7 @@ function connections(): ConnectionSource {
     credentials: async (cluster) => files.credentials((await files.cluster(cluster)).secret),
     certificateAuthority: async (cluster) => files.certificateAuthority(cluster),
     addressOf: async (host) => addressIn(process.env['REJOIN_DNS'], host),
+    socket: () => new BoundSocket(ownAddress()),
   };
 }
 
@@ -85,10 +87,15 @@ function remote<P extends PortName>(name: P): RemotePorts[P] {
     url: environment('REJOIN_CONTROL_URL'),
     token: environment('REJOIN_CONTROL_TOKEN'),
     nodeId: process.env['REJOIN_NODE'] ?? null,
-    localAddress: process.env['REJOIN_ADDRESS'] ?? null,
+    localAddress: ownAddress(),
   });
   const effects: Readonly<Record<string, 'reads' | 'changes'>> = remoteMethods[name];
   return announcing(client.port(name), (method) => effects[method] ?? 'reads');
+}
+
+/** Where our connections come from: by it the network knows whose they are. */
+function ownAddress(): string {
+  return process.env['REJOIN_ADDRESS'] ?? '127.0.0.1';
 }
 
 function bucket(variable: string): Objects {

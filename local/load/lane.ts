@@ -18,6 +18,7 @@ export interface LaneOptions {
   readonly firstNewOrder: number;
   readonly pauseMs: number;
   readonly database: string;
+  readonly localAddress: string;
   readonly user: string;
   readonly password: string;
 }
@@ -89,12 +90,14 @@ export class Lane {
       this.note(operation);
     } catch (thrown) {
       this.world.failed(shard, thrown instanceof Error ? thrown.message : String(thrown));
-      // An error that the server answered undid the transaction; only silence leaves it open.
-      if (sent && !(thrown instanceof DatabaseError && thrown.severity === 'ERROR') && operation.kind !== 'read') {
-        this.versions.delete(operation.orderId);
-        this.world.ledger.leaveOpen(operation.orderId, shard, operation.version, operation.before);
+      // An error that the server answered undid the transaction and left the connection; silence leaves both in doubt.
+      if (!(thrown instanceof DatabaseError && thrown.severity === 'ERROR')) {
+        if (sent && operation.kind !== 'read') {
+          this.versions.delete(operation.orderId);
+          this.world.ledger.leaveOpen(operation.orderId, shard, operation.version, operation.before);
+        }
+        await this.connection.close();
       }
-      await this.connection.close();
       await this.world.map.reread().catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
     }

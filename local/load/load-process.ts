@@ -19,6 +19,8 @@ export interface LoadOrder {
   readonly controlToken: string;
   readonly dnsServer: { readonly host: string; readonly port: number };
   readonly zone: string;
+  /** The address that its connections come from. */
+  readonly localAddress: string;
   readonly cluster: string;
   readonly database: string;
   readonly user: string;

@@ -22,7 +22,7 @@ async function main(): Promise<void> {
     url: order.controlUrl,
     token: order.controlToken,
     nodeId: null,
-    localAddress: null,
+    localAddress: order.localAddress,
   }).port('registry');
   const map = new ShardMap(registry, order.cluster, order.zone);
   await map.start();
@@ -86,6 +86,7 @@ function lanesOf(order: LoadOrder, data: ShopLoad): ConstructorParameters<typeof
       firstNewOrder: (data.customers + 1) * 8 + index * 10_000_000,
       pauseMs: (1_000 * lanes) / order.requestsPerSecond,
       database: order.database,
+      localAddress: order.localAddress,
       user: order.user,
       password: order.password,
     };

@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { BoundSocket } from '../relay/bound-socket';
 import type { Route, ShardMap } from './shard-map';
 
 export interface ConnectionOrder {
@@ -7,6 +8,8 @@ export interface ConnectionOrder {
   readonly database: string;
   readonly user: string;
   readonly password: string;
+  /** The address that its connections come from. */
+  readonly localAddress: string;
   /** Settings of each session, such as `-c TimeZone=UTC`. */
   readonly options?: string;
 }
@@ -24,12 +27,16 @@ export interface OpenConnection {
 }
 
 const requestTimeoutMs = 1_000;
-/** A server that dies may take a connection and never answer it; waiting for that one is time in which the map is stale. */
-const connectTimeoutMs = 300;
+/**
+ * A server that dies may take a connection and never answer it; waiting for that one is time in which the map is stale. A
+ * busy one needs longer when everybody comes at once, so each try in vain is given twice the time, up to the limit.
+ */
+const connectTimeoutMs = { first: 300, most: 2_400 };
 
 /** One client's connection to where its shard is written, made again whenever the shard map says another place. */
 export class ShardConnection {
   private current: OpenConnection | null = null;
+  private triesInVain = 0;
 
   constructor(
     private readonly order: ConnectionOrder,
@@ -38,7 +45,7 @@ export class ShardConnection {
 
   /** @throws when the map has no such shard, or the server can't be reached */
   async open(): Promise<OpenConnection> {
-    const { shard, database, user, password, options } = this.order;
+    const { shard, database, user, password, localAddress, options } = this.order;
     const route = this.world.map.route(shard);
     if (route === null) {
       throw new Error(`the shard map has no ${shard}`);
@@ -55,7 +62,8 @@ export class ShardConnection {
       user,
       password,
       application_name: 'shop',
-      connectionTimeoutMillis: connectTimeoutMs,
+      stream: () => new BoundSocket(localAddress),
+      connectionTimeoutMillis: Math.min(connectTimeoutMs.most, connectTimeoutMs.first * 2 ** this.triesInVain),
       query_timeout: requestTimeoutMs,
       ...(options === undefined ? {} : { options }),
     });
@@ -65,7 +73,9 @@ export class ShardConnection {
       opened.warned ||= notice.message?.startsWith('canceling wait for synchronous replication') === true;
     });
     this.current = opened;
+    this.triesInVain += 1;
     await client.connect();
+    this.triesInVain = 0;
     return opened;
   }
 

@@ -48,6 +48,7 @@ interface House extends MachineSurroundings {
 const machinesPerSubnet = 250;
 const machineSubnet = 1;
 const siteSubnet = 250;
+const outsideHost = 254;
 
 /**
  * Where all machines of a run stand, whichever service they are rented from: addresses, directories, snapshots, the network
@@ -118,6 +119,13 @@ export class MachineRoom {
     }
     const address = this.house.range.address(siteSubnet, number + 1);
     await this.relay.nameSource(address, siteMember(site));
+    return address;
+  }
+
+  /** The address that those come from who are at no site: functions, applications. */
+  async outsideAddress(): Promise<string> {
+    const address = this.house.range.address(siteSubnet, outsideHost);
+    await this.relay.nameSource(address, 'outside');
     return address;
   }
 

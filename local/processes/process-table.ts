@@ -20,10 +20,17 @@ export function readProcess(pid: number): ProcessEntry | null {
   return process.platform === 'linux' ? linuxEntry(pid) : (psTable().get(pid) ?? null);
 }
 
-/** The processes that `rootPid` started, and those that they started, in no order; without the root. */
-export function descendantsOf(rootPid: number): readonly ProcessEntry[] {
+/**
+ * The processes that `rootPid` started, and those that they started, in no order; without the root.
+ *
+ * @param processes among which they are looked for. @default those of this moment
+ */
+export function descendantsOf(
+  rootPid: number,
+  processes: ReadonlyMap<number, ProcessEntry> = readProcessTable(),
+): readonly ProcessEntry[] {
   const children = new Map<number, ProcessEntry[]>();
-  for (const entry of readProcessTable().values()) {
+  for (const entry of processes.values()) {
     children.set(entry.parentPid, [...(children.get(entry.parentPid) ?? []), entry]);
   }
   const found: ProcessEntry[] = [];

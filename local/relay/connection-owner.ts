@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { descendantsOf } from '../processes/process-table';
+import { descendantsOf, readProcessTable } from '../processes/process-table';
 
 /** Both ends of a TCP connection over IPv4, seen from the one that opened it. */
 export interface ConnectionEnds {
@@ -22,9 +22,10 @@ export function ownersOf(
   if (connections.length === 0) {
     return [];
   }
+  const processes = readProcessTable();
   const members = [...roots].map(
     ([member, pids]) =>
-      [member, pids.flatMap((pid) => [pid, ...descendantsOf(pid).map((entry) => entry.pid)])] as const,
+      [member, pids.flatMap((pid) => [pid, ...descendantsOf(pid, processes).map((entry) => entry.pid)])] as const,
   );
   return process.platform === 'linux' ? linuxOwners(connections, members) : lsofOwners(connections, members);
 }

@@ -13,9 +13,9 @@ import type { RelayCall, RelayMethod, RelayReply } from './relay-process';
  *
  * It listens at each machine's public address and passes bytes to the private port on which the machine's server really
  * listens. So nobody needs a special address book, and a connection string means the same to everyone, as on AWS. Who
- * opened a connection is known by its source address where the client binds one (agents, probes); a connection that
- * PostgreSQL opens itself comes from 127.0.0.1, and then the process that holds it tells, looked up only while a fault is
- * on. The alternative, an address for each pair of machines, needs no look-up, but n² addresses, and connection strings
+ * opened a connection is known by its source address where the client binds one (agents, functions, applications, probes);
+ * a connection that PostgreSQL opens itself comes from 127.0.0.1, and then the process that holds it tells, looked up only
+ * while a fault is on, because that takes up to a tenth of a second in which nothing else gets through. The alternative, an address for each pair of machines, needs no look-up, but n² addresses, and connection strings
  * that differ by reader.
  *
  * It runs in a process of its own, which ends with ours: what else we do delays no byte. (A thread would do too, but

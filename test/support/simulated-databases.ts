@@ -102,6 +102,9 @@ export class SimulatedDatabases implements DatabaseEngine {
     shard.writable = false;
     return this.at(address).position();
   }
+  async revokeShard(address: DatabaseAddress, order: { readonly shard: string; readonly epoch: number }) {
+    await this.closeShard(address, order);
+  }
   async setSynchronousFollowers(address: DatabaseAddress, names: readonly string[]) {
     this.at(address).synchronous = [...names];
   }
@@ -243,10 +246,14 @@ export class SimulatedDatabases implements DatabaseEngine {
   async digests(address: DatabaseAddress, range: RowRange) {
     return this.inRange(address, range).map(([key, { value }]) => ({ key: [key], md5: md5Of(key, value) }));
   }
-  async rowDigest(address: DatabaseAddress, order: { readonly range: RowRange; readonly key: readonly string[] }) {
-    const key = order.key[0] ?? '';
-    const row = this.rowsOf(address, order.range.schema).get(key);
-    return row === undefined ? null : { md5: md5Of(key, row.value), xmin: row.xmin };
+  async rowDigests(
+    address: DatabaseAddress,
+    order: { readonly range: RowRange; readonly keys: readonly (readonly string[])[] },
+  ) {
+    return order.keys.map(([key = '']) => {
+      const row = this.rowsOf(address, order.range.schema).get(key);
+      return row === undefined ? null : { md5: md5Of(key, row.value), xmin: row.xmin };
+    });
   }
   async repairRows(
     source: DatabaseAddress,

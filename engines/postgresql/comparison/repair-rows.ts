@@ -8,7 +8,7 @@ import type { DatabaseAddress } from '../../../core/ports/database-engine';
 import { asRejoinError, inTransaction } from '../connection';
 import { copyIn } from '../copy';
 import { identifier } from '../identifier';
-import { valueOf } from '../key-range';
+import { keyJoin, keyNames, keyValues } from '../key-range';
 import { lockShardRows } from '../rows/applied-position';
 import { guardSession } from '../rows/guard-session';
 import { createStage, stageColumns } from '../rows/staging';
@@ -89,12 +89,9 @@ async function copyRows(source: Source, target: Client, sql: string): Promise<vo
 
 /** COPY of the source's rows of these keys, columns in the order of the stage. */
 function rowsSql(from: TableFacts, to: TargetTable, keys: readonly (readonly string[])[]): string {
-  const values = keys.map((key) => `(${from.key.map((column, place) => valueOf(column, key[place])).join(', ')})`);
-  const names = from.key.map((_, place) => `k${place}`);
-  const same = from.key.map(({ name, equal }, place) => `t.${identifier(name)} ${equal} k.k${place}`);
   return `COPY (SELECT ${to.columns.map(({ name }) => `t.${identifier(name)}`).join(', ')}
                   FROM ONLY ${from.name} AS t
-                  JOIN (VALUES ${values.join(', ')}) AS k (${names.join(', ')}) ON ${same.join(' AND ')}) TO STDOUT`;
+                  JOIN (VALUES ${keys.map((key) => `(${keyValues(from, key)})`).join(', ')}) AS k (${keyNames(from)}) ON ${keyJoin(from)}) TO STDOUT`;
 }
 
 /** @throws SqlFailed naming a column that only one of them has */

@@ -4,6 +4,7 @@ import type { ConnectionSource } from '../connection';
 import { closeShard } from './close-shard';
 import { installShard } from './install-shard';
 import { openShard } from './open-shard';
+import { revokeShard } from './revoke-shard';
 import { readShards } from './shards';
 import { readSynchronousFollowers, setSynchronousFollowers } from './synchronous-followers';
 
@@ -19,6 +20,8 @@ export function postgresOwnership(source: ConnectionSource): DatabaseOwnership {
       const session = { ...shortSession, statementTimeoutMs: shortSession.statementTimeoutMs + order.drainTimeoutMs };
       return withSession(source, address, session, (client) => closeShard(client, address, order));
     },
+    revokeShard: (address, order) =>
+      withSession(source, address, shortSession, (client) => revokeShard(client, address, order)),
     setSynchronousFollowers: (address, names) => setSynchronousFollowers(source, address, names),
     synchronousFollowers: (address) => withSession(source, address, shortSession, readSynchronousFollowers),
   };

@@ -115,7 +115,7 @@ async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
   ];
 }
 
-/** For every shard exactly one server accepts writes, and it is the one that the registry names. */
+/** No server but the one that the registry names accepts a shard's writes; it does, unless it is dead. */
 async function writerCheck(aftermath: Aftermath): Promise<Check> {
   const writers = new Map<string, string[]>();
   for (const server of aftermath.servers) {
@@ -123,8 +123,17 @@ async function writerCheck(aftermath: Aftermath): Promise<Check> {
       writers.set(shard, [...(writers.get(shard) ?? []), server.nodeId]);
     }
   }
-  const right = aftermath.shards.filter((shard) => writers.get(shard.id)?.join() === shard.primary).length;
-  return check('shards with one writer, the one that the registry names', aftermath.shards.length, right);
+  const wrong = aftermath.shards.flatMap((shard) => {
+    const expected = serverOf(aftermath, shard.primary) === undefined ? 'nobody' : shard.primary;
+    const got = writers.get(shard.id)?.join(' and ') ?? 'nobody';
+    return got === expected ? [] : [`${shard.id}: ${got} instead of ${expected}`];
+  });
+  const right = check(
+    'shards written only where the registry says',
+    aftermath.shards.length,
+    aftermath.shards.length - wrong.length,
+  );
+  return wrong.length === 0 ? right : { ...right, got: `${right.got}; ${wrong.join(', ')}` };
 }
 
 function serverOf(aftermath: Aftermath, nodeId: string): CheckedServer | undefined {

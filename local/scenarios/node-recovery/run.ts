@@ -106,6 +106,7 @@ async function startLoad(world: World, options: RehearsalOptions): Promise<LoadP
     dnsServer: { host: world.dnsServer.host, port: world.dnsServer.port },
     zone: zoneName,
     cluster: clusterName,
+    localAddress: await world.room.outsideAddress(),
     database: world.settings.database,
     user: world.application.username,
     password: world.application.password,

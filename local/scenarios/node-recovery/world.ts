@@ -150,6 +150,7 @@ async function build(
     say,
     environment: {
       REJOIN_DNS: dnsAddress,
+      REJOIN_ADDRESS: await room.outsideAddress(),
       ...(options.ablate.length === 0 ? {} : { REJOIN_ABLATE: options.ablate.join(',') }),
     },
     handlesSignals: false,

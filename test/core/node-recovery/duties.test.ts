@@ -111,6 +111,25 @@ test('a returning node closes what the registry gave away', () => {
   ]);
 });
 
+test('a returning node shortens no list before it has closed what is not its own: waiting commits would be acknowledged', () => {
+  const lost = shard({ epoch: 5, primary: 'node-2', follower: null, state: 'single copy' });
+  const own = shard({ id: 'shard_0008', primary: 'node-3', follower: 'node-4' });
+  const given = facts({
+    nodeId: 'node-3',
+    local: [
+      { shard: 'shard_0007', epoch: 4, writable: true },
+      { shard: 'shard_0008', epoch: 4, writable: true },
+    ],
+    shards: [lost, own],
+    confirming: ['s0007e4', 's0008e4'],
+    verdicts: new Map<string, Verdict>([['node-4', 'failed']]),
+  });
+  expect(kinds(given)).toEqual(['close']);
+  const closed = { ...given, local: [{ shard: 'shard_0008', epoch: 4, writable: true }] };
+  expect(kinds(closed)).toEqual(['go on alone', 'confirm by']);
+  expect(kinds({ ...closed, local: null })).toEqual([]);
+});
+
 test('an agent that died between the registry and its server goes on where it stopped', () => {
   const promoted = shard({ epoch: 5, primary: 'node-2', follower: null, state: 'single copy' });
   expect(agentDuties(facts({ shards: [promoted] }))).toMatchObject([{ kind: 'open' }]);

@@ -275,6 +275,51 @@ describe('closing', () => {
   });
 });
 
+describe('revoking', () => {
+  afterEach(() => ownership.setSynchronousFollowers(address, []));
+
+  test('ends a commit that waits for a follower, so that a shorter list never acknowledges it', async () => {
+    await ownership.openShard(address, { shard, epoch: 4 });
+    await ownership.setSynchronousFollowers(address, ['s0007e4']);
+    const writer = await application();
+    writer.on('error', () => undefined);
+    const written = writer.query(insert(1)).then(
+      () => 'acknowledged',
+      () => 'not acknowledged',
+    );
+    const watcher = await administrator();
+    await watcher.query('SET synchronous_commit = local');
+    await waitForRow(watcher, `SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`);
+    await ownership.revokeShard(address, { shard, epoch: 5 });
+    await ownership.setSynchronousFollowers(address, []);
+    await expect(written).resolves.toBe('not acknowledged');
+    await expect(ownership.shards(address)).resolves.toEqual([{ shard, epoch: 5, writable: false }]);
+    const late = await application();
+    await expect(late.query(insert(2))).rejects.toMatchObject({ code: 'RJ001' });
+  });
+
+  test('ends a transaction that was going to commit, and leaves writers of other shards alone', async () => {
+    await ownership.openShard(address, { shard, epoch: 4 });
+    const writer = await application();
+    writer.on('error', () => undefined);
+    await writer.query('BEGIN');
+    await writer.query(insert(1));
+    const other = await administrator();
+    await other.query('BEGIN');
+    await other.query('SELECT pg_advisory_xact_lock_shared(1, 7)');
+    await ownership.revokeShard(address, { shard, epoch: 5 });
+    await expect(writer.query('COMMIT')).rejects.toThrow();
+    await other.query('COMMIT');
+  });
+
+  test('refuses an epoch that the shard has left behind', async () => {
+    await ownership.openShard(address, { shard, epoch: 4 });
+    await expect(ownership.revokeShard(address, { shard, epoch: 3 })).rejects.toMatchObject({
+      name: 'ConditionFailed',
+    });
+  });
+});
+
 describe('synchronous followers', () => {
   afterEach(() => ownership.setSynchronousFollowers(address, []));
 
