@@ -12,7 +12,10 @@ const shared = {
 /** Steps are loaded without the clients of AWS, which take seconds and an environment: see test/support/unused-ports.ts. */
 const stepsAlone = { moduleNameMapper: { '^\\.\\./\\.\\./adapters/ports$': '<rootDir>/test/support/unused-ports.ts' } };
 
-/** Three suites: `unit` has no network and takes seconds; `server` uses real PostgreSQL processes; `aws` talks to moto_server. */
+/**
+ * Four suites: `unit` has no network and takes seconds; `server` uses real PostgreSQL processes; `e2e` rehearses each fault on
+ * the local cloud; `aws` talks to moto_server.
+ */
 module.exports = {
   projects: [
     {
@@ -20,9 +23,15 @@ module.exports = {
       ...stepsAlone,
       displayName: 'unit',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['\\.server\\.test\\.ts$', '\\.aws\\.test\\.ts$', '/node_modules/'],
+      testPathIgnorePatterns: [
+        '\\.server\\.test\\.ts$',
+        '\\.aws\\.test\\.ts$',
+        '\\.e2e\\.test\\.ts$',
+        '/node_modules/',
+      ],
     },
     { ...shared, ...stepsAlone, displayName: 'server', testMatch: ['<rootDir>/test/**/*.server.test.ts'] },
+    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.e2e.test.ts'] },
     { ...shared, displayName: 'aws', testMatch: ['<rootDir>/test/**/*.aws.test.ts'] },
   ],
   testTimeout: 60_000,

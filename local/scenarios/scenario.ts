@@ -11,6 +11,8 @@ export interface RehearsalOptions {
   readonly seed: number;
   /** Keep the run's directory afterwards. */
   readonly keep: boolean;
+  /** Where runs and evidence are kept, one run at a time. @default `.rejoin` where the command was given */
+  readonly directory?: string;
 }
 
 export interface Fault {

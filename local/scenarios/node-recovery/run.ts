@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
@@ -18,7 +18,7 @@ import type { CheckedServer } from './content';
 import type { FaultContext, NodeFault } from './fault';
 import { faults } from './faults';
 import { partsOfBlackout, promotionsIn, rowsRestored, timingsOf } from './milestones';
-import { clusterName, startWorld, zoneName, type World } from './world';
+import { clusterName, rehearsalsDirectory, startWorld, zoneName, type World } from './world';
 
 const machine = 'node-recovery';
 const warmUpMs = 6_000;
@@ -260,7 +260,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
       blackoutMs: blackoutMs(answers, lostPrimaries, killedAtMs, endedAtMs),
       blackoutParts: partsOfBlackout(promotions, answers, killedAtMs),
     },
-    evidencePath: evidence === null ? null : await keepEvidence(world, evidence),
+    evidencePath: evidence === null ? null : await keepEvidence(world, evidence, options),
     seed: options.seed,
   };
 }
@@ -273,9 +273,8 @@ async function readEvidence(world: World, execution: string): Promise<Evidence |
 }
 
 /** The evidence outlives the run's directory: it is what a rehearsal is for. */
-async function keepEvidence(world: World, evidence: Evidence): Promise<string> {
-  const { mkdir, writeFile } = await import('node:fs/promises');
-  const folder = join(process.cwd(), '.rejoin', 'evidence', evidence.execution);
+async function keepEvidence(world: World, evidence: Evidence, options: RehearsalOptions): Promise<string> {
+  const folder = join(rehearsalsDirectory(options), 'evidence', evidence.execution);
   await mkdir(folder, { recursive: true });
   for (const ending of ['json', 'html'] as const) {
     await writeFile(

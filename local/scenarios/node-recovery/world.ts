@@ -57,12 +57,17 @@ export interface World {
   close(keepFiles: boolean): Promise<void>;
 }
 
+/** Where this and other runs keep what they keep. */
+export function rehearsalsDirectory({ directory }: RehearsalOptions): string {
+  return directory ?? join(process.cwd(), '.rejoin');
+}
+
 /**
  * Starts everything that a rehearsal needs: the synthesized app on a local cloud, machines with servers and agents, a DNS
  * server, and a sharded cluster with all its rows.
  */
 export async function startWorld(options: RehearsalOptions, say: (line: string) => void): Promise<World> {
-  const run = await RunDirectory.claim(join(process.cwd(), '.rejoin', 'rehearsal'), say);
+  const run = await RunDirectory.claim(join(rehearsalsDirectory(options), 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
   const close = async (keepFiles: boolean): Promise<void> => {
     for (const closer of closers.reverse().splice(0)) {

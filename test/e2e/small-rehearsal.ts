@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RehearsalReport } from '../../local/scenarios/report';
+import { nodeRecovery } from '../../local/scenarios/node-recovery';
+import type { RehearsalOptions } from '../../local/scenarios/scenario';
+
+/** Longer than any rehearsal of this size takes on two busy cores. */
+export const rehearsalTimeoutMs = 15 * 60_000;
+
+/** One rehearsal of node recovery as `npm run rehearse` does it, with few rows. What it said is told when it fails. */
+export async function smallRehearsal(change: Partial<RehearsalOptions>): Promise<RehearsalReport> {
+  const directory = await mkdtemp(join(tmpdir(), 'rejoin-e2e-'));
+  const said: string[] = [];
+  const options: RehearsalOptions = {
+    rows: 4_000,
+    shards: 8,
+    nodes: 4,
+    requestsPerSecond: 60,
+    fault: 'kill',
+    ablate: [],
+    seed: 1,
+    keep: false,
+    directory,
+    ...change,
+  };
+  try {
+    return await nodeRecovery.run(options, (line) => said.push(line), new AbortController().signal);
+  } catch (thrown) {
+    throw new Error(`the rehearsal broke off after:\n${said.slice(-20).join('\n')}`, { cause: thrown });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The checks that did not hold, with the reason of the outcome; nothing when all did. */
+export function broken({ checks, outcome, reason }: RehearsalReport): readonly string[] {
+  return checks.flatMap(({ ok, name, expected, got }) =>
+    ok ? [] : [`${name}: expected ${expected}, got ${got} (${outcome}: ${reason})`],
+  );
+}
