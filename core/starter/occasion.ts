@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { nameSchema } from '../cluster/settings';
+import { RejoinError } from '../errors';
 import { eventSource } from '../events/event-envelope';
 
 /** The alarm on the heartbeats of one member of a cluster. Whoever follows in its place is watched by the same alarm. */
@@ -49,7 +50,7 @@ const agentEventSchema = z.object({
 });
 
 /** What the starter is called with: an event as EventBridge delivers it, a schedule's constant, or a person's wish. */
-export const starterEventSchema = z.union([
+const starterEventSchema = z.union([
   scheduleSchema,
   manualSchema,
   alarmEventSchema,
@@ -58,6 +59,35 @@ export const starterEventSchema = z.union([
   agentEventSchema,
 ]);
 export type StarterEvent = z.infer<typeof starterEventSchema>;
+
+/**
+ * Takes what the starter was called with. What a schedule or a person sends is ours, so each of its fields is judged.
+ *
+ * @throws InvalidInput naming the fields that are wrong, or the events that there are
+ */
+export function readStarterEvent(event: unknown): StarterEvent {
+  const parsed = starterEventSchema.safeParse(event);
+  if (parsed.success) {
+    return parsed.data;
+  }
+  const trigger = (event as { readonly trigger?: unknown } | null)?.trigger;
+  const wish = trigger === 'manual' ? manualSchema : trigger === 'schedule' ? scheduleSchema : null;
+  if (wish === null) {
+    throw new RejoinError(
+      'InvalidInput',
+      `the starter does not know this event: ${JSON.stringify(event).slice(0, 500)}; it takes alarm, EC2, RDS and agent events, {trigger: 'schedule', machine, cluster} and {trigger: 'manual', machine, cluster, nodeId}`,
+      { cause: parsed.error },
+    );
+  }
+  const problems = (wish.safeParse(event).error?.issues ?? []).map(
+    ({ path, message }) => `${path.join('.') || 'event'}: ${message}`,
+  );
+  throw new RejoinError(
+    'InvalidInput',
+    `the starter can't use this event: ${problems.join('; ')}; fields of trigger '${String(trigger)}': ${Object.keys(wish.shape).join(', ')}`,
+    { cause: parsed.error },
+  );
+}
 
 /** What an event is about, in our words. */
 export type Occasion =

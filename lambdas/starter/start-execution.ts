@@ -8,7 +8,7 @@ import type { Registry } from '../../core/ports/registry';
 import type { Executions } from '../../core/ports/surroundings';
 import { decideStart } from '../../core/starter/decide-start';
 import type { Occasion } from '../../core/starter/occasion';
-import { occasionOf, starterEventSchema } from '../../core/starter/occasion';
+import { occasionOf, readStarterEvent } from '../../core/starter/occasion';
 
 interface Ports {
   readonly clock: Clock;
@@ -30,20 +30,13 @@ export interface StarterAnswer {
  * The one way by which alarms, events, schedules and people reach a state machine. Called twice with the same event, it
  * starts once: the name of the execution says what it is about, and stays taken.
  *
- * @throws InvalidInput when the event is none that it knows
+ * @throws InvalidInput when the event is none that it knows; NotFound for a cluster that is none
  */
 export const makeStarter =
   (ports: Ports) =>
   async (event: unknown): Promise<StarterAnswer> => {
-    const parsed = starterEventSchema.safeParse(event);
-    if (!parsed.success) {
-      throw new RejoinError(
-        'InvalidInput',
-        `the starter does not know this event: ${JSON.stringify(event).slice(0, 500)}; it takes alarm, EC2, RDS and agent events, {trigger: 'schedule', machine, cluster} and {trigger: 'manual', machine, cluster, nodeId}`,
-        { cause: parsed.error },
-      );
-    }
-    const occasion = occasionOf(parsed.data);
+    const occasion = occasionOf(readStarterEvent(event));
+    checkWish(occasion, ports.clusters);
     const decision = decideStart({ occasion, nodes: await nodesFor(ports, occasion), nowMs: ports.clock.nowMs() });
     if (decision.action === 'none') {
       return { machine: null, execution: null, started: false, reason: decision.reason };
@@ -53,6 +46,16 @@ export const makeStarter =
     const reason = started ? `started for ${occasion.kind}` : 'this occasion already has its execution';
     return { machine, execution: name, started, reason };
   };
+
+/** What people and schedules ask for must be there: nobody reads an execution that they think has started. @throws NotFound */
+function checkWish(occasion: Occasion, clusters: readonly string[]): void {
+  if ((occasion.kind === 'manual' || occasion.kind === 'schedule') && !clusters.includes(occasion.cluster)) {
+    throw new RejoinError(
+      'NotFound',
+      `rejoin.yaml has no cluster '${occasion.cluster}' (clusters: ${clusters.join(', ') || 'none'}); check 'cluster' in the event`,
+    );
+  }
+}
 
 /** Only alarms and machine events need to be told which node they are about. */
 async function nodesFor(ports: Ports, occasion: Occasion): Promise<{ cluster: string; node: NodeItem }[]> {

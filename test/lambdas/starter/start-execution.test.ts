@@ -99,3 +99,34 @@ test('an event that it does not know is refused by name', async () => {
     message: expect.stringContaining(`the starter does not know this event: {"source":"aws.s3"}`) as unknown,
   });
 });
+
+test.each([
+  [
+    'a field that there is not',
+    { trigger: 'manual', machine: 'node-recovery', cluster: 'orders', nodeId: 'node-3', force: true },
+    'InvalidInput',
+    `the starter can't use this event: event: Unrecognized key: "force"; fields of trigger 'manual': trigger, machine, cluster, nodeId, acceptLossSeconds, planned`,
+  ],
+  [
+    'a field that is missing',
+    { trigger: 'manual', machine: 'node-recovery', cluster: 'orders' },
+    'InvalidInput',
+    "the starter can't use this event: nodeId: Invalid input: expected string",
+  ],
+  [
+    'a cluster that there is not',
+    { trigger: 'manual', machine: 'node-recovery', cluster: 'order', nodeId: 'node-3' },
+    'NotFound',
+    "rejoin.yaml has no cluster 'order' (clusters: orders, invoices); check 'cluster' in the event",
+  ],
+  [
+    'the schedule of a cluster that there is not',
+    { trigger: 'schedule', machine: 'full-backup', cluster: 'shop' },
+    'NotFound',
+    "rejoin.yaml has no cluster 'shop' (clusters: orders, invoices)",
+  ],
+])('a wish with %s starts nothing', async (_what, event, name, message) => {
+  const { starter, executions } = await world();
+  await expect(starter(event)).rejects.toMatchObject({ name, message: expect.stringContaining(message) as unknown });
+  expect(executions.started).toEqual([]);
+});
