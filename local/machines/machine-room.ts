@@ -59,6 +59,7 @@ export class MachineRoom {
   private readonly kept: KeptSnapshot[] = [];
   private readonly templates = new Map<string, Promise<string>>();
   private addresses = 0;
+  private closing = false;
 
   private constructor(
     private readonly clusters: readonly ClusterTemplate[],
@@ -129,8 +130,11 @@ export class MachineRoom {
     return address;
   }
 
-  /** Makes a machine that is switched off and has no data yet. */
+  /** Makes a machine that is switched off and has no data yet. @throws ApiRefused once it closes */
   make(order: MachineOrder): Machine {
+    if (this.closing) {
+      throw new RejoinError('ApiRefused', `'${order.machineId}' can't be made: the run ends`);
+    }
     const template = this.cluster(order.cluster);
     const agentPort = order.agent === 'none' ? null : template.agentPort;
     const address = this.nextAddress();
@@ -214,6 +218,7 @@ export class MachineRoom {
   /** Ends every process and removes every file, or keeps files until the next run in the same state directory. */
   async close(options: { readonly keepFiles?: boolean } = {}): Promise<void> {
     const keep = options.keepFiles ?? false;
+    this.closing = true;
     // A template that is being made is made to its end: initdb would go on in a directory that is gone.
     await Promise.allSettled(this.templates.values());
     await Promise.all([...this.machines.values()].map((machine) => (keep ? machine.powerOff() : machine.destroy())));

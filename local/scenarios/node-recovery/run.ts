@@ -11,6 +11,7 @@ import { LoadProcess, type LoadReport } from '../../load/load-process';
 import type { RehearsalReport } from '../report';
 import { phases } from '../report';
 import type { Execution, ExecutionResult } from '../../states/execution';
+import { aborted } from '../aborted';
 import { fireSchedule, nextExecution } from '../deployed';
 import type { RehearsalOptions } from '../scenario';
 import { check, checkAftermath } from './checks';
@@ -31,15 +32,10 @@ export async function rehearseNodeRecovery(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<RehearsalReport> {
-  const world = await startWorld(options, say);
-  const onAbort = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => {
-      reject(signal.reason instanceof Error ? signal.reason : new Error('stopped'));
-    });
-  });
+  const world = await startWorld(options, say, signal);
   let keep = options.keep;
   try {
-    return await Promise.race([rehearse(world, options, say), onAbort]);
+    return await Promise.race([rehearse(world, options, say, signal), aborted(signal)]);
   } catch (thrown) {
     // What went wrong is in the logs of this run.
     keep ||= !signal.aborted;
@@ -53,11 +49,15 @@ async function rehearse(
   world: World,
   options: RehearsalOptions,
   say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<RehearsalReport> {
   say('takes a full backup');
   await finished(world, await fireSchedule(world.cloud, 'full-backup', clusterName), say);
   say(`starts a load of ${options.requestsPerSecond} requests a second`);
   const load = await startLoad(world, options);
+  signal.addEventListener('abort', () => {
+    load.kill();
+  });
   try {
     await delay(warmUpMs);
     await finished(world, await fireSchedule(world.cloud, 'change-backup', clusterName), say);

@@ -23,6 +23,7 @@ import { LocalManagedDatabases } from '../../machines/local-managed-databases';
 import { LocalProber } from '../../machines/local-prober';
 import { MachineRoom } from '../../machines/machine-room';
 import type { AgentCommand, MachineFacts } from '../../machines/templates';
+import { aborted } from '../aborted';
 import type { RehearsalOptions } from '../scenario';
 import { makeCluster } from './first-cluster';
 import type { RehearsedData } from './rehearsed-data';
@@ -64,24 +65,41 @@ export function rehearsalsDirectory({ directory }: RehearsalOptions): string {
 
 /**
  * Starts everything that a rehearsal needs: the synthesized app on a local cloud, machines with servers and agents, a DNS
- * server, and a sharded cluster with all its rows.
+ * server, and a sharded cluster with all its rows. Nothing is left of it when it can't, or when `signal` is aborted
+ * meanwhile.
  */
-export async function startWorld(options: RehearsalOptions, say: (line: string) => void): Promise<World> {
+export async function startWorld(
+  options: RehearsalOptions,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<World> {
+  signal.throwIfAborted();
   const run = await RunDirectory.claim(join(rehearsalsDirectory(options), 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
-  const close = async (keepFiles: boolean): Promise<void> => {
+  const endAll = async (): Promise<void> => {
     for (const closer of closers.reverse().splice(0)) {
       await closer().catch(() => undefined);
     }
+  };
+  const close = async (keepFiles: boolean): Promise<void> => {
+    await endAll();
     // The cloud gave the directory back when it closed, unless it never was.
     await run.release({ keep: true }).catch(() => undefined);
     if (!keepFiles) {
       await rm(run.path, { recursive: true, force: true });
     }
   };
+  const stage = (line: string): void => {
+    signal.throwIfAborted();
+    say(line);
+  };
+  const building = build(options, run, stage, (closer) => closers.push(closer), close);
   try {
-    return await build(options, run, say, (closer) => closers.push(closer), close);
+    return await Promise.race([building, aborted(signal)]);
   } catch (thrown) {
+    // What it still waits for fails when that has ended; what it starts until then is ended after it.
+    await endAll();
+    await building.catch(() => undefined);
     await close(options.keep);
     throw thrown;
   }

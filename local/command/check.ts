@@ -1,0 +1,24 @@
+import { RejoinError } from '../../core/errors';
+import { loadSettings } from '../../lib/config/load';
+
+/**
+ * `rejoin check [FILE]`: reads rejoin.yaml and says what it describes.
+ *
+ * @returns the exit code
+ * @throws InvalidSettings with every problem of the file; InvalidInput
+ */
+export function check(argv: readonly string[]): number {
+  const [file = process.env['REJOIN_CONFIG'] ?? 'rejoin.yaml', ...more] = argv;
+  if (more.length > 0 || file.startsWith('-')) {
+    throw new RejoinError('InvalidInput', `check takes one file, got '${argv.join(' ')}'`);
+  }
+  const { settings, warnings } = loadSettings(file);
+  for (const warning of warnings) {
+    process.stderr.write(`warning: ${warning}\n`);
+  }
+  const clusters = Object.entries(settings.clusters).map(
+    ([name, { layout, nodes }]) => `  ${name}: ${layout}, ${Object.keys(nodes).length} nodes\n`,
+  );
+  process.stdout.write(`${file} is well formed\n${clusters.join('')}`);
+  return 0;
+}
