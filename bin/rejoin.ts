@@ -53,7 +53,7 @@ function run(work: (signal: AbortSignal) => Promise<number>): void {
     process.on(signal, () => {
       if (stoppedBy === null) {
         stoppedBy = { code: 128 + constants.signals[signal], atMs: performance.now() };
-        process.stderr.write('rejoin: ends all that it has started; once more: at once\n');
+        process.stderr.write('rejoin: stops in order; once more, and it ends at once\n');
         stop.abort(new Error('stopped by the user'));
       } else if (performance.now() - stoppedBy.atMs > impatientMs) {
         process.exit(stoppedBy.code);

@@ -34,7 +34,7 @@ test.each([
     run.signal('SIGINT');
     expect(await run.ended).toMatchObject({
       code: 130,
-      errors: 'rejoin: ends all that it has started; once more: at once\n',
+      errors: 'rejoin: stops in order; once more, and it ends at once\n',
     });
     expect(living(processes)).toEqual([]);
     expectNothingLeft();
