@@ -1,14 +1,19 @@
 import type { PermissionList } from '../../core/permissions/permission';
 import { arnOf, clusterTag } from '../../core/permissions/permission';
 
+const hostCommands = ['stop-database', 'start-database', 'restore-volume'] as const;
+export type HostCommand = (typeof hostCommands)[number];
+
+/** The document of Systems Manager that is a command. */
+export function hostDocumentName(command: HostCommand): string {
+  return `rejoin-${command}`;
+}
+
 export const hostCommandsSend: PermissionList = [
   {
     sid: 'SendPreparedCommands',
     actions: ['ssm:SendCommand'],
-    resources: (names) =>
-      ['stop-database', 'start-database', 'restore-volume'].map((name) =>
-        arnOf(names, 'ssm', `document/rejoin-${name}`),
-      ),
+    resources: (names) => hostCommands.map((command) => arnOf(names, 'ssm', `document/${hostDocumentName(command)}`)),
   },
   {
     sid: 'SendCommandsToMachines',

@@ -8,6 +8,7 @@ import { isRejoinError, RejoinError } from '../../core/errors';
 import type { Clock } from '../../core/ports/clock';
 import type { HostCommands } from '../../core/ports/surroundings';
 import { ask } from './api-error';
+import { hostDocumentName } from './host-commands.permissions';
 
 type HostResult = Awaited<ReturnType<HostCommands['result']>>;
 
@@ -29,7 +30,7 @@ const states: Readonly<Record<CommandInvocationStatus, HostResult['state']>> = {
   TimedOut: 'failed',
 };
 
-/** Systems Manager, with documents that the deployment brings: `rejoin-stop-database` and the like. */
+/** Systems Manager, with the documents that the deployment brings (lib/constructs/host-documents.ts). */
 export class DocumentCommands implements HostCommands {
   constructor(
     private readonly client: SSMClient,
@@ -42,7 +43,7 @@ export class DocumentCommands implements HostCommands {
       asked,
       this.client.send(
         new SendCommandCommand({
-          DocumentName: `rejoin-${order.command}`,
+          DocumentName: hostDocumentName(order.command),
           InstanceIds: [order.machineId],
           Parameters: Object.fromEntries(Object.entries(order.parameters).map(([name, value]) => [name, [value]])),
           TimeoutSeconds: deliverySeconds,

@@ -3,6 +3,7 @@ import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { eventSource } from '../../core/events/event-envelope';
 import type { AppSettings } from '../config/app-settings';
+import { HostDocuments } from '../constructs/host-documents';
 import { NodeAlarms } from '../constructs/node-alarms';
 import { RecoveryDashboard } from '../constructs/recovery-dashboard';
 import { Starter } from '../constructs/starter';
@@ -23,6 +24,7 @@ export class NodeRecoveryStack extends Stack {
     foundation.provideTo(this);
     const { machine } = new NodeRecovery(this, 'NodeRecovery');
     this.listen(settings);
+    new HostDocuments(this, 'HostDocuments');
     for (const [cluster, { nodes }] of Object.entries(settings.clusters)) {
       for (const [member, node] of Object.entries(nodes)) {
         const instanceId = node.machine.kind === 'ec2' ? node.machine.instanceId : null;

@@ -17,7 +17,7 @@ test(
     try {
       makeApp(loadSettings(exampleFile).settings, { bundle: false, validate: false, outdir: folder }).synth();
       const templates = readdirSync(folder).filter((file) => file.endsWith('.template.json'));
-      expect(templates).toHaveLength(3);
+      expect(templates).toHaveLength(4);
       const { error, status, stdout, stderr } = spawnSync(
         'cfn-lint',
         ['--format', 'parseable', '--', ...templates.map((file) => join(folder, file))],
