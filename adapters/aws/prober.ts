@@ -1,5 +1,5 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RejoinError } from '../../core/errors';
 import type { ProbeAnswer, Prober } from '../../core/ports/surroundings';
 import { ask } from './api-error';

@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RejoinError } from '../../core/errors';
 import type { Clock } from '../../core/ports/clock';
 import type { Credentials, Secrets } from '../../core/ports/surroundings';

@@ -1,5 +1,5 @@
 import { GetParameterCommand, GetParametersByPathCommand, type SSMClient } from '@aws-sdk/client-ssm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { clusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { messageOf, RejoinError } from '../../core/errors';
 import type { Clock } from '../../core/ports/clock';

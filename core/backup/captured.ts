@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What capturing one slot came to. */
 export const capturedSchema = z.strictObject({

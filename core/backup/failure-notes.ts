@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf } from '../errors';
 import type { Objects } from '../ports/objects';
 import { readJson, writeJson } from './json-object';

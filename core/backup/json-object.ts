@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { messageOf, RejoinError } from '../errors';
 import type { Objects } from '../ports/objects';
 

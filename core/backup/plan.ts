@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { rowRangeSchema } from '../cluster/manifest';
 
 /** One chunk that a backup has to write. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Segment } from '../cluster/manifest';
 import type { CapturedChanges } from '../ports/database-engine';
 import { messageOf, RejoinError } from '../errors';

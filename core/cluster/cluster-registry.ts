@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { RejoinError } from '../errors';
 import type { JsonObject } from '../json';
 import type { DatabaseAddress } from '../ports/database-engine';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Proof that a node can no longer accept writes. */
 export const fenceSchema = z.strictObject({

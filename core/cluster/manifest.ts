@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A range of one table's rows by its key: `lowKey` (inclusive) to `highKey` (exclusive); null is open-ended. */
 export const rowRangeSchema = z.strictObject({

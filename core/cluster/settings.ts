@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Names that end up in host names, tags, keys and execution names. */
 export const nameSchema = z

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { fenceSchema } from '../cluster/items';
 import type { Json, JsonObject } from '../json';
 import type { Run, StepRecord } from '../ledger/run-ledger';

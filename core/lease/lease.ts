@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isRejoinError, RejoinError } from '../errors';
 import type { Clock } from '../ports/clock';
 import type { Registry } from '../ports/registry';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isRejoinError } from '../errors';
 import type { Json, JsonObject } from '../json';
 import type { Clock } from '../ports/clock';

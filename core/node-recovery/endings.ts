@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ErrorName } from '../errors';
 import type { Ending, Outcome } from '../outcome/outcome';
 

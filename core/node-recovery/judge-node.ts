@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DatabaseProbe } from '../ports/database-engine';
 import type { Witness } from './witnesses';
 import { callFailed } from './witnesses';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Check, Evidence, EvidenceFacts, Milestones } from '../evidence/evidence';
 import type { StepRecord } from '../ledger/run-ledger';
 import type { StateVisit } from '../ports/surroundings';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { comparePositions, type LogPosition } from '../cluster/position';
 import type { Registry } from '../ports/registry';
 

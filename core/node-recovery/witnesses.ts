@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { MachineObservation } from '../ports/machines';
 import type { ManagedObservation } from '../ports/managed-databases';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { shardId } from '../cluster/names';
 import { nameSchema } from '../cluster/settings';
 

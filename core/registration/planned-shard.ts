@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A shard as it will be registered. */
 export const plannedShardSchema = z.strictObject({

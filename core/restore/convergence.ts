@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One pass over one shard, as measured. */
 export const shardPassSchema = z.strictObject({

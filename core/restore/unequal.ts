@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { rowRangeSchema } from '../cluster/manifest';
 
 /** The ranges by which a shard is compared, in the order in which that is done. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { chunkSchema, rowRangeSchema } from '../cluster/manifest';
 
 /** The replacement, as the workflow carries it. */

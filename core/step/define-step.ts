@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { messageOf, RejoinError } from '../errors';
 import type { Json } from '../json';
 import type { Lease, Leases } from '../lease/lease';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { registry, settings, stepPorts } from '../../adapters/ports';
 import { takeCaptureLease } from '../../core/backup/capture-lease';
 import { intoGroups } from '../../core/backup/groups';

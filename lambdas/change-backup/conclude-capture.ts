@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { executions, registry, stepPorts } from '../../adapters/ports';
 import { capturedSchema, type Captured } from '../../core/backup/captured';
 import { decideLineages, lineageBackupName } from '../../core/backup/decide-lineages';

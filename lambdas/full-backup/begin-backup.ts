@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, databases, executions, registry, settings, stepPorts } from '../../adapters/ports';
 import { decideBackup } from '../../core/backup/decide-backup';
 import { intoGroups } from '../../core/backup/groups';

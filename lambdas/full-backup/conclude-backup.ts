@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, events, notifications, registry, stepPorts } from '../../adapters/ports';
 import { readJson } from '../../core/backup/json-object';
 import { BackupKeys, lineageFolder } from '../../core/backup/object-keys';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, registry, settings, stepPorts } from '../../adapters/ports';
 import { readJson } from '../../core/backup/json-object';
 import { BackupKeys, changesFolder, runFolder, runsFolder } from '../../core/backup/object-keys';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, databases, registry, settings, stepPorts } from '../../adapters/ports';
 import { dropSlotsOf, removeBackupItem, removeObjects } from '../../core/backup/remove-backup';
 import { AddressBook } from '../../core/cluster/address-book';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, registry, stepPorts } from '../../adapters/ports';
 import { chunksOf } from '../../core/backup/chunk-notes';
 import { readJson, writeJson } from '../../core/backup/json-object';

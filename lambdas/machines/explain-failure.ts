@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, stepPorts } from '../../adapters/ports';
 import { newestFailure } from '../../core/backup/failure-notes';
 import type { Objects } from '../../core/ports/objects';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { machines, managedDatabases, prober, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { Fence, NodeItem } from '../../core/cluster/items';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stepPorts } from '../../adapters/ports';
 import { leaseSchema } from '../../core/lease/lease';
 import { defineStep, type StepPorts } from '../../core/step/define-step';

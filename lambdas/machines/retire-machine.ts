@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { dns, machines, managedDatabases, registry, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../core/cluster/items';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stepPorts } from '../../adapters/ports';
 import { nameSchema } from '../../core/cluster/settings';
 import { isRejoinError } from '../../core/errors';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { databases, dns, machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import { replicationName } from '../../core/cluster/names';

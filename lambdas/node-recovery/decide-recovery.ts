@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databases, executions, machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import type { BackupItem, NodeItem, Shard } from '../../core/cluster/items';

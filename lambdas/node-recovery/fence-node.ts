@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { NodeItem, Shard } from '../../core/cluster/items';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { registry, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import { nameSchema } from '../../core/cluster/settings';

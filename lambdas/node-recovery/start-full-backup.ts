@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { executions, stepPorts } from '../../adapters/ports';
 import { nameSchema } from '../../core/cluster/settings';
 import type { Executions } from '../../core/ports/surroundings';

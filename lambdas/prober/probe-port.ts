@@ -1,5 +1,5 @@
 import { connect, isIP } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RejoinError } from '../../core/errors';
 import type { ProbeAnswer } from '../../core/ports/surroundings';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { registry, settings, stepPorts } from '../../adapters/ports';
 import { memberChanges } from '../../core/registration/member-items';
 import { plannedShardSchema } from '../../core/registration/planned-shard';

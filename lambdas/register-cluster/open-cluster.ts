@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import { keepSynchronousList } from '../../core/node-recovery/synchronous-list';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databases, settings, stepPorts } from '../../adapters/ports';
 import { nodeAddress } from '../../core/registration/compare-registered';
 import { plannedShardSchema } from '../../core/registration/planned-shard';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databases, executions, registry, settings, stepPorts } from '../../adapters/ports';
 import { intoGroups } from '../../core/backup/groups';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databases, settings, stepPorts } from '../../adapters/ports';
 import type { ClusterSettings } from '../../core/cluster/settings';
 import { followName } from '../../core/node-recovery/ownership';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, databases, registry, settings, stepPorts } from '../../adapters/ports';
 import { readJson, writeJson } from '../../core/backup/json-object';
 import { BackupKeys } from '../../core/backup/object-keys';

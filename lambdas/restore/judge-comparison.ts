@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stepPorts } from '../../adapters/ports';
 import { RejoinError } from '../../core/errors';
 import { decideAfterComparison } from '../../core/restore/after-comparison';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { settings, stepPorts } from '../../adapters/ports';
 import { RejoinError } from '../../core/errors';
 import type { Settings } from '../../core/ports/surroundings';

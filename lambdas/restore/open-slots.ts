@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lz4 } from '../../adapters/codec';
 import { backups, databases, registry, settings, stepPorts } from '../../adapters/ports';
 import { awaitCaptureLease } from '../../core/backup/capture-lease';

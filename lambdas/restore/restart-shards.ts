@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { databases, registry, settings, stepPorts } from '../../adapters/ports';
 import { AddressBook } from '../../core/cluster/address-book';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';

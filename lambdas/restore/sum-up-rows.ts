@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { backups, stepPorts } from '../../adapters/ports';
 import type { Objects } from '../../core/ports/objects';
 import { passSummarySchema } from '../../core/restore/convergence';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { clusterSettingsSchema, nameSchema } from '../../core/cluster/settings';
 
 /** The workflows that can be left out. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { nearest } from './nearest';
 import type { Path, Problem } from './problem';
 import { pathText, shown } from './problem';

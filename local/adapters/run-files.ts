@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { clusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { RejoinError } from '../../core/errors';
 import type { Credentials, Secrets, Settings } from '../../core/ports/surroundings';

@@ -1,7 +1,7 @@
 import { appendFileSync, closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { RejoinError } from '../../core/errors';
 import { removeRemains } from '../postgresql/server';
 import { killTree } from '../processes/guarded-process';

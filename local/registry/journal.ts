@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { JsonObject } from '../../core/json';
 import type { ItemKey } from '../../core/ports/registry';
 import { nameFullDisk } from '../disk-space';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { RejoinError } from '../../core/errors';
 import { entryFile, entryMetadata } from '../../lib/constructs/bundling';
 import {

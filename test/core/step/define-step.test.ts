@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { RejoinError } from '../../../core/errors';
 import { Leases, type Lease } from '../../../core/lease/lease';
 import { RunLedger } from '../../../core/ledger/run-ledger';
