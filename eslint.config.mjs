@@ -6,7 +6,8 @@ import tseslint from 'typescript-eslint';
 const restrictedEverywhere = [
   {
     selector: "ImportDeclaration[source.value='zod'] > :matches(ImportSpecifier, ImportDefaultSpecifier)",
-    message: "write import * as z from 'zod': any other way brings all of zod, with all its languages, into each bundle",
+    message:
+      "write import * as z from 'zod': any other way brings all of zod, with all its languages, into each bundle",
   },
 ];
 

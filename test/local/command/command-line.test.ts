@@ -63,7 +63,7 @@ test('the app that cdk synthesizes says the same of a file that is missing or wr
     code: 1,
     output: '',
     errors: expect.stringMatching(
-      /^rejoin\.yaml has 1 problem:\nrejoin\.yaml:2:1: this is not YAML: [^\n]+\n$/,
+      /^rejoin\.yaml has 1 problem:\n +rejoin\.yaml:2:1: this is not YAML: [^\n]+\n$/,
     ) as string,
   });
   expect(readdirSync(workplace.folder).sort()).toEqual(['node_modules', 'rejoin.yaml', 'tmp']);
