@@ -1,5 +1,5 @@
 import { isRejoinError } from '../errors';
-import type { Lease, Leases } from '../lease/lease';
+import { holderOf, type Lease, type Leases } from '../lease/lease';
 import type { Run } from '../ledger/run-ledger';
 import type { Clock } from '../ports/clock';
 
@@ -9,8 +9,7 @@ const betweenTriesMs = 1_000;
 
 /** Takes `LEASE#capture`. @throws LeaseHeld */
 export async function takeCaptureLease(leases: Leases, cluster: string, run: Run, durationMs: number): Promise<Lease> {
-  // Executions of two machines that were started in the same minute have the same name.
-  return leases.take({ cluster, name: leaseName, holder: `${run.machine}/${run.execution}`, durationMs });
+  return leases.take({ cluster, name: leaseName, holder: holderOf(run), durationMs });
 }
 
 /** Takes it as soon as it is free, which is seconds as a rule; null when it was not within `waitMs`. */

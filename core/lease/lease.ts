@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isRejoinError, RejoinError } from '../errors';
+import type { Run } from '../ledger/run-ledger';
 import type { Clock } from '../ports/clock';
 import type { Registry } from '../ports/registry';
 
@@ -7,7 +8,7 @@ const leaseSchema = z.strictObject({
   cluster: z.string(),
   /** '' is the cluster's own lease; others, such as `capture`, allow work beside it. */
   name: z.string(),
-  /** The execution that holds it. */
+  /** The execution that holds it, as `holderOf` names it. */
   holder: z.string(),
   epoch: z.number().int(),
   expiresAtMs: z.number(),
@@ -22,6 +23,11 @@ export interface LeaseOrder {
   readonly name: string;
   readonly holder: string;
   readonly durationMs: number;
+}
+
+/** Who holds an execution's leases. Executions of two machines that were started in the same minute have the same name. */
+export function holderOf({ machine, execution }: Run): string {
+  return `${machine}/${execution}`;
 }
 
 /** Takes, keeps and gives back leases, by conditional writes on `CLUSTER#c / LEASE[#name]` and the epoch in `/ META`. */

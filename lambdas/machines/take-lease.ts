@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { stepPorts } from '../../adapters/ports';
 import { nameSchema } from '../../core/cluster/settings';
 import { isRejoinError } from '../../core/errors';
-import type { Lease } from '../../core/lease/lease';
+import { holderOf, type Lease } from '../../core/lease/lease';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
 const inputSchema = z.strictObject({
@@ -27,7 +27,7 @@ export const makeStep = (ports: StepPorts) =>
         const lease = await ports.leases.take({
           cluster,
           name,
-          holder: run.execution,
+          holder: holderOf(run),
           durationMs: durationSeconds * 1_000,
         });
         return { lease, reason: `epoch ${lease.epoch} is ours for ${durationSeconds} s` };
