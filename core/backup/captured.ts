@@ -13,5 +13,9 @@ export const capturedSchema = z.strictObject({
   segments: z.int(),
   rows: z.int(),
   bytes: z.int(),
+  /** The log that the slots of its node hold back after it; null where the node did not say. */
+  retention: z
+    .strictObject({ nodeId: z.string(), retainedBytes: z.number(), limitBytes: z.number().nullable() })
+    .nullable(),
 });
 export type Captured = z.infer<typeof capturedSchema>;

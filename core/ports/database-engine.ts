@@ -42,6 +42,14 @@ export interface SlotState {
   readonly lagBytes: number | null;
 }
 
+/** What slots keep a server from removing. */
+export interface SlotRetention {
+  /** Log held back by the slowest of all slots of the server; 0 where there is none. */
+  readonly retainedBytes: number;
+  /** Where the server ends a slot: its `max_slot_wal_keep_size`; null: nowhere. */
+  readonly limitBytes: number | null;
+}
+
 /** Changes of whole transactions, as they came out of the slot. */
 export interface CapturedChanges {
   readonly body: Buffer;
@@ -156,6 +164,8 @@ export interface DatabaseCapture {
     order: { readonly slot: string; readonly shard: string; readonly schemas: readonly string[] },
   ): Promise<LogPosition>;
   slot(address: DatabaseAddress, slot: string): Promise<SlotState>;
+  /** Of the whole server, whoever's slots they are. */
+  retention(address: DatabaseAddress): Promise<SlotRetention>;
   /** Reads without consuming. Null when there is nothing. @throws SlotLost */
   peek(
     address: DatabaseAddress,

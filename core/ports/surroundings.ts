@@ -70,7 +70,7 @@ export interface Notifications {
 
 export interface MetricValue {
   readonly name: string;
-  readonly unit: 'Count' | 'Milliseconds' | 'Bytes';
+  readonly unit: 'Count' | 'Milliseconds' | 'Seconds' | 'Bytes' | 'Percent';
   readonly value: number;
   readonly dimensions: Readonly<Record<string, string>>;
 }

@@ -20,7 +20,10 @@ interface Ports extends StepPorts {
   readonly registry: Registry;
   readonly settings: Settings;
   readonly backups: Objects;
-  readonly databases: Pick<DatabaseEngine, 'slot' | 'peek' | 'advance' | 'position' | 'writeMarker' | 'dropSlot'>;
+  readonly databases: Pick<
+    DatabaseEngine,
+    'slot' | 'peek' | 'advance' | 'position' | 'writeMarker' | 'dropSlot' | 'retention'
+  >;
   readonly codec: Codec;
 }
 
@@ -69,7 +72,7 @@ async function capture(
   { cluster, slot }: Order,
   mayGoOn: () => boolean,
 ): Promise<Captured> {
-  const nothing = { shard: slot.shard, slot: slot.name, segments: 0, rows: 0, bytes: 0 };
+  const nothing = { shard: slot.shard, slot: slot.name, segments: 0, rows: 0, bytes: 0, retention: null };
   try {
     const { primary, epoch } = await clusters.shard(cluster, slot.shard);
     if (primary !== slot.nodeId) {
@@ -83,7 +86,8 @@ async function capture(
     const result = await captureSlot({ ...ports, registry: clusters }, cluster, address, slot.name, limits);
     if (result.state === 'captured') {
       const { segments, rows, bytes } = result;
-      return { ...nothing, state: 'captured', reason: null, segments, rows, bytes };
+      const retention = { nodeId: slot.nodeId, ...(await ports.databases.retention(address)) };
+      return { ...nothing, state: 'captured', reason: null, segments, rows, bytes, retention };
     }
     if (result.state === 'lost') {
       await endLineage(ports, clusters, { cluster, slot });

@@ -1,16 +1,18 @@
 import * as z from 'zod';
-import { executions, registry, stepPorts } from '../../adapters/ports';
+import { executions, metrics, registry, stepPorts } from '../../adapters/ports';
+import { captureMetrics } from '../../core/backup/capture-metrics';
 import { capturedSchema, type Captured } from '../../core/backup/captured';
 import { decideLineages, lineageBackupName } from '../../core/backup/decide-lineages';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import { leaseSchema } from '../../core/lease/lease';
 import type { Registry } from '../../core/ports/registry';
-import type { Executions } from '../../core/ports/surroundings';
+import type { Executions, Metrics } from '../../core/ports/surroundings';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
 interface Ports extends StepPorts {
   readonly registry: Registry;
   readonly executions: Pick<Executions, 'start' | 'running'>;
+  readonly metrics: Pick<Metrics, 'publish'>;
 }
 
 const inputSchema = z.strictObject({
@@ -20,7 +22,7 @@ const inputSchema = z.strictObject({
 });
 
 /**
- * Gives the lease back and starts a full backup where a shard's changes are captured nowhere. A cluster that never had a
+ * Gives the lease back, says how much log the slots hold back and how old the newest backup is, and starts a full backup where a shard's changes are captured nowhere. A cluster that never had a
  * backup gets its first one by this.
  */
 export const makeStep = (ports: Ports) =>
@@ -39,6 +41,10 @@ export const makeStep = (ports: Ports) =>
       await ports.executions.start({ machine: 'full-backup', name: fullBackup, input: { cluster } });
     }
     await ports.leases.release(input.lease);
+    const values = captureMetrics(cluster, input.captured, await clusters.backups(cluster), ports.clock.nowMs());
+    if (values.length > 0) {
+      await ports.metrics.publish(values);
+    }
     const missed = input.captured.filter((slot) => slot.state === 'not captured');
     return {
       ok: missed.length === 0,
@@ -55,4 +61,4 @@ function inWords(missed: readonly Captured[]): string {
   return `the changes of ${missed.map((slot) => slot.shard).join(', ')} were not captured: ${first?.reason ?? 'no reason given'}`;
 }
 
-export const handler = makeStep({ ...stepPorts(), registry: registry(), executions: executions() });
+export const handler = makeStep({ ...stepPorts(), registry: registry(), executions: executions(), metrics: metrics() });

@@ -18,7 +18,7 @@ import { recoveryFindings, restoredSchema } from '../../core/node-recovery/recov
 import { outcomes, type Ending } from '../../core/outcome/outcome';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
-import type { Events, Executions, Metrics, Notifications, Settings } from '../../core/ports/surroundings';
+import type { Events, Executions, Metrics, MetricValue, Notifications, Settings } from '../../core/ports/surroundings';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
 interface Ports extends StepPorts {
@@ -129,7 +129,11 @@ async function tell(ports: Ports, input: Input, document: Evidence, key: string)
           },
         ],
   );
-  await ports.metrics.publish([{ name: 'Recoveries', unit: 'Count', value: 1, dimensions }, ...durations]);
+  const passes: MetricValue[] =
+    input.restored === null
+      ? []
+      : [{ name: 'Passes', unit: 'Count', value: input.restored.passes.length, dimensions: { Cluster: cluster } }];
+  await ports.metrics.publish([{ name: 'Recoveries', unit: 'Count', value: 1, dimensions }, ...durations, ...passes]);
   await ports.events.publish({
     type: 'RecoveryEnded',
     cluster,

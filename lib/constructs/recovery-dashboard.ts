@@ -45,6 +45,7 @@ export class RecoveryDashboard extends Construct {
           'Recoveries by outcome',
           outcomes.map((outcome) => ours('Recoveries', { Cluster: cluster, Outcome: outcome }, 'Sum', period)),
         ),
+        graph('Passes of a recovery', [ours('Passes', { Cluster: cluster }, 'Maximum', period)]),
         graph(
           'Time from the failure (ms)',
           milestones.map((name) => ours(name, { Cluster: cluster }, 'Maximum', period)),
@@ -55,7 +56,7 @@ export class RecoveryDashboard extends Construct {
 }
 
 function graph(title: string, left: IMetric[]): GraphWidget {
-  return new GraphWidget({ title, left, width: 8, height: 6 });
+  return new GraphWidget({ title, left, width: 6, height: 6 });
 }
 
 function ours(metricName: string, dimensionsMap: Record<string, string>, statistic: string, period: Duration): Metric {

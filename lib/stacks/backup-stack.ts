@@ -1,6 +1,7 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { BackupDashboard } from '../constructs/backup-dashboard';
+import { CaptureAlarms } from '../constructs/capture-alarms';
 import { Overdue } from '../constructs/overdue';
 import { Starter } from '../constructs/starter';
 import { Triggers } from '../constructs/triggers';
@@ -18,7 +19,8 @@ export class BackupStack extends Stack {
     const starter = new Starter(this, 'Starter', { workflows: ['full-backup', 'change-backup'] });
     const triggers = new Triggers(this, 'Triggers', starter);
     const clusters = Object.entries(settings.clusters).filter(([, { layout }]) => layout === 'sharded');
-    for (const [cluster, { backup }] of clusters) {
+    for (const [cluster, { backup, nodes }] of clusters) {
+      new CaptureAlarms(this, `Alarms-${cluster}`, { cluster, members: Object.keys(nodes), ...backup });
       triggers.onSchedule(`FullBackup-${cluster}`, {
         machine: 'full-backup',
         cluster,
@@ -46,6 +48,6 @@ export class BackupStack extends Stack {
         periods: 7,
       });
     }
-    new BackupDashboard(this, 'Dashboard', { full, changes });
+    new BackupDashboard(this, 'Dashboard', { full, changes, clusters: Object.fromEntries(clusters) });
   }
 }

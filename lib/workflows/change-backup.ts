@@ -3,6 +3,7 @@ import type { IChainable, State, StateMachine } from 'aws-cdk-lib/aws-stepfuncti
 import { Fail, Succeed } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { executionsRead, executionsStart } from '../../adapters/aws/executions.permissions';
+import { metricsPublish } from '../../adapters/aws/metrics.permissions';
 import { backupsRead, backupsWrite } from '../../adapters/aws/objects.permissions';
 import { settingsRead } from '../../adapters/aws/settings.permissions';
 import type { Outcome } from '../../core/outcome/outcome';
@@ -52,7 +53,7 @@ class ChangeBackupStory extends Construct {
     const conclude = new Step(this, 'ConcludeCapture', {
       entry: 'change-backup/conclude-capture',
       timeout: Duration.seconds(30),
-      uses: [executionsStart('full-backup'), executionsRead('node-recovery')],
+      uses: [executionsStart('full-backup'), executionsRead('node-recovery'), metricsPublish],
     }).state('Conclude the capture', {
       input: {
         cluster: '{% $cluster %}',

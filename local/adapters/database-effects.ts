@@ -12,6 +12,7 @@ const reads: ReadonlySet<string> = new Set<keyof DatabaseEngine>([
   'shards',
   'synchronousFollowers',
   'slot',
+  'retention',
   'peek',
   'planRanges',
   'readRange',

@@ -158,3 +158,20 @@ test('a workflow that is switched off leaves no stack', () => {
   expect(names({ backup: false })).toEqual(['RejoinFoundation', 'RejoinRegistration', 'RejoinNodeRecovery']);
   expect(names({ backup: false, 'node-recovery': false })).toEqual(['RejoinFoundation', 'RejoinRegistration']);
 });
+
+test('slots that hold back half of what a server keeps, and backups that are too old, reach people', () => {
+  const alarms = resourcesOf(templates, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
+  const of = (metric: string) => alarms.filter(({ MetricName: name }) => name === metric);
+  expect(of('SlotRetainedPercent')).toHaveLength(6);
+  for (const alarm of of('SlotRetainedPercent')) {
+    expect(alarm).toMatchObject({ Threshold: 50, ComparisonOperator: 'GreaterThanThreshold', Statistic: 'Maximum' });
+    expect(JSON.stringify(alarm['AlarmActions'])).toContain('rejoin-topic-arn');
+  }
+  expect(of('BackupAge').map(({ AlarmName: name, Threshold: seconds }) => [name, seconds])).toEqual([
+    ['rejoin/backup-age/orders', 7 * 86_400],
+    ['rejoin/backup-age/invoices', 7 * 86_400],
+  ]);
+  for (const alarm of of('BackupAge')) {
+    expect(alarm).toMatchObject({ TreatMissingData: 'breaching' });
+  }
+});

@@ -5,7 +5,7 @@ import type { Codec } from '../../core/backup/codec';
 import type { Json, JsonObject } from '../../core/json';
 import { Leases } from '../../core/lease/lease';
 import { RunLedger } from '../../core/ledger/run-ledger';
-import type { ExecutionRecord } from '../../core/ports/surroundings';
+import type { ExecutionRecord, MetricValue } from '../../core/ports/surroundings';
 import type { Ablation } from '../../core/restore/ablation';
 import type { StepHandler } from '../../core/step/define-step';
 import { ChangeBackup } from '../../lib/workflows/change-backup';
@@ -158,7 +158,7 @@ export class BackupWorld {
       notifications: {
         publish: async ({ subject }: { subject: string }) => void published.notes.push(subject),
       },
-      metrics: { publish: async () => undefined },
+      metrics: { publish: async (values: readonly MetricValue[]) => void published.metrics.push(...values) },
       executions: this.executionsPort(),
     };
     const { death } = this;

@@ -133,6 +133,11 @@ export class SimulatedDatabases implements DatabaseEngine {
       lagBytes: Number(server.log - slot.confirmed),
     };
   }
+  async retention(address: DatabaseAddress) {
+    const server = this.at(address);
+    const held = [...server.slots.values()].filter((slot) => !slot.lost).map((slot) => server.log - slot.confirmed);
+    return { retainedBytes: Math.max(0, ...held.map(Number)), limitBytes: 1_048_576 };
+  }
   async peek(address: DatabaseAddress, order: { readonly slot: string; readonly maxBytes: number }) {
     const slot = this.at(address).slots.get(order.slot);
     if (slot === undefined || slot.lost) {

@@ -4,6 +4,7 @@ import { advanceSlot } from './advance-slot';
 import { dropSlot } from './drop-slot';
 import { openSlot } from './open-slot';
 import { MessageSizes, peek } from './peek';
+import { readRetention } from './retention';
 import { slotFacts } from './slot-state';
 
 export interface CaptureOptions {
@@ -25,6 +26,7 @@ export function postgresCapture(source: ConnectionSource, options: CaptureOption
       return { state, confirmedTo, lagBytes };
     },
     // Decoding reads all log since the slot's position, whosesoever it is.
+    retention: (address) => withSession(source, address, shortSession, readRetention),
     peek: (address, order) =>
       withSession(source, address, rowSession, (client) => peek(client, { ...order, ceilingBytes }, sizes)),
     advance: (address, { slot, to }) =>

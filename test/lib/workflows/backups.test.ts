@@ -60,6 +60,13 @@ describe('a full backup', () => {
     expect(await world.run('change-backup', 'm1')).toMatchObject({ output: { outcome: 'recovered' } });
     expect(await keysBelow(world, changesFolder(cluster))).toHaveLength(1);
     expect(await world.run('change-backup', 'm2')).toMatchObject({ output: { outcome: 'recovered' } });
+    const measured = world.cluster.published.metrics.map(({ name, dimensions: of }) => `${name} ${of['Node'] ?? ''}`);
+    expect(measured.slice(-9).sort()).toEqual(
+      [
+        'BackupAge ',
+        ...[1, 2, 3, 4].flatMap((node) => [`SlotRetained node-${node}`, `SlotRetainedPercent node-${node}`]),
+      ].sort(),
+    );
     expect(await keysBelow(world, changesFolder(cluster))).toHaveLength(1);
   });
 

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import { comparePositions } from '../../../../core/cluster/position';
 import type { DatabaseAddress } from '../../../../core/ports/database-engine';
+import { waitUntil } from '../../../../engines/postgresql/condition';
 import { postgresCapture } from '../../../../engines/postgresql/capture/capture';
 import { freshDatabase, startTestServer, testClient, type TestServer } from '../../../support/postgres';
 import { oddShard } from '../odd-tables';
@@ -223,4 +224,25 @@ describe('a slot whose log was removed', () => {
     await capture.dropSlot(place, 'lost_1');
     await session.end();
   });
+});
+
+test('how much log the slowest slot of the server holds back, and where its limit is', async () => {
+  const capture = postgresCapture(server.source);
+  await capture.openSlot(address, { slot: 'retained_1', shard, schemas });
+  const before = await capture.retention(address);
+  await client.query('INSERT INTO shard_0007.orders SELECT generate_series(1, 10000)');
+  expect((await capture.retention(address)).retainedBytes).toBeGreaterThan(before.retainedBytes);
+  for (const [setting, limitBytes] of [
+    ['64MB', 67_108_864],
+    ['-1', null],
+  ] as const) {
+    await client.query(`ALTER SYSTEM SET max_slot_wal_keep_size = '${setting}'`);
+    await client.query('SELECT pg_reload_conf()');
+    await waitUntil(async () => (await capture.retention(address)).limitBytes === limitBytes, {
+      timeoutMs: 10_000,
+      late: () => new Error(`the limit ${setting} was not taken`),
+    });
+  }
+  await client.query('ALTER SYSTEM RESET max_slot_wal_keep_size');
+  await client.query('SELECT pg_reload_conf()');
 });
