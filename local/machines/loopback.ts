@@ -29,7 +29,10 @@ export class LoopbackRange {
         return new LoopbackRange(prefix, claim);
       }
     }
-    throw new RejoinError('ApiRefused', `no free range of loopback addresses in ${tries} tries; end other runs first`);
+    throw new RejoinError(
+      'ApiRefused',
+      `no free range of loopback addresses in ${tries} tries; end other runs first, or the process that listens on port ${claimPort} of all addresses`,
+    );
   }
 
   /** The address with these two last numbers. */
@@ -42,17 +45,24 @@ export class LoopbackRange {
   }
 }
 
+/** Why no other range is to be tried after this failure to listen on `host`; null: another run has this one. */
+export function refusalOf(error: NodeJS.ErrnoException, host: string): Error | null {
+  if (error.code === 'EADDRINUSE') {
+    return null;
+  }
+  return error.code === 'EADDRNOTAVAIL' ? noFurtherAddresses(host, error) : error;
+}
+
 /** Null when the range is claimed already. */
 async function listen(host: string): Promise<Server | null> {
   const server = createServer((socket) => socket.destroy());
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') {
+      const refusal = refusalOf(error, host);
+      if (refusal === null) {
         resolve(null);
-      } else if (error.code === 'EADDRNOTAVAIL') {
-        reject(noFurtherAddresses(host, error));
       } else {
-        reject(error);
+        reject(refusal);
       }
     });
     server.listen(claimPort, host, () => {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
 import { shardNumber } from '../../../core/cluster/names';
 import { evidenceSchema, evidenceKey, type Check, type Evidence } from '../../../core/evidence/evidence';
-import { RejoinError } from '../../../core/errors';
+import { isRejoinError, RejoinError } from '../../../core/errors';
 import type { JsonObject } from '../../../core/json';
 import { blackoutMs, latencyBetween, longestGapMs } from '../../load/figures';
 import { LoadProcess, type LoadReport } from '../../load/load-process';
@@ -37,8 +37,8 @@ export async function rehearseNodeRecovery(
   try {
     return await Promise.race([rehearse(world, options, say, signal), aborted(signal)]);
   } catch (thrown) {
-    // What went wrong is in the logs of this run.
-    keep ||= !signal.aborted;
+    // What went wrong is in the logs of this run; a full disk is not helped by them.
+    keep ||= !signal.aborted && !isRejoinError(thrown, 'NoDiskSpace');
     throw thrown;
   } finally {
     await world.close(keep);

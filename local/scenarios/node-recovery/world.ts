@@ -14,9 +14,11 @@ import { makeApp } from '../../../lib/stacks/make-app';
 import { LocalCloud } from '../../control/local-cloud';
 import { RunDirectory } from '../../control/run-directory';
 import { DnsServer } from '../../dns/dns-server';
+import { requireSpace } from '../../disk-space';
 import { resolve } from '../../dns/resolve';
 import { LocalDns } from '../../dns/local-dns';
 import { bundleFunctions } from '../../lambdas/bundle-functions';
+import { freePort } from '../../machines/free-port';
 import { LocalHostCommands } from '../../machines/local-host-commands';
 import { LocalMachines } from '../../machines/local-machines';
 import { LocalManagedDatabases } from '../../machines/local-managed-databases';
@@ -28,15 +30,16 @@ import type { RehearsalOptions } from '../scenario';
 import { makeCluster } from './first-cluster';
 import type { RehearsedData } from './rehearsed-data';
 import { shopData } from './shop-cluster';
+import { spaceNeeded } from './space-needed';
 
 export const clusterName = 'shop';
 /** A loopback zone by RFC 6761: TLS may be off, and nobody else resolves it. */
 export const zoneName = 'shop.localhost';
 const database = 'shop';
 const secretName = 'rejoin/shop';
-const databasePort = 5432;
+const firstDatabasePort = 5432;
 /** Agents call others and are not called; a machine with an agent has a port for it. */
-const agentPort = 7433;
+const firstAgentPort = 7433;
 
 export interface World {
   readonly directory: string;
@@ -115,13 +118,10 @@ async function build(
   const administrator = { username: 'rejoin_admin', password: randomBytes(18).toString('base64url') };
   const application = { username: 'shop_app', password: randomBytes(18).toString('base64url') };
   const data = shopData(options);
-  const app = appSettings(options, data.shardCount);
+  const databasePort = await freePort(firstDatabasePort);
+  const app = appSettings(options, data.shardCount, databasePort);
   const settings: ClusterSettings = { ...clusterOf(app), name: clusterName };
   const directory = run.path;
-
-  say('synthesizes the app and bundles steps and agent');
-  const assembly = makeApp(app, { outdir: join(directory, 'cdk.out'), bundle: false, validate: false }).synth();
-  await bundleFunctions(new Map([['node-agent', 'agents/node-agent/main.ts']]), join(directory, 'agents'));
 
   // Agents are started with their machines, and by then the cloud that they call is there.
   let cloud: LocalCloud | null = null;
@@ -134,7 +134,7 @@ async function build(
         cluster: clusterName,
         sites: Object.keys(settings.sites),
         databasePort,
-        agentPort,
+        agentPort: await freePort(firstAgentPort),
         agent: (machine) =>
           agentCommand(machine, directory, {
             ...cloud?.agentEnvironment({ nodeId: machine.nodeId, address: machine.address }),
@@ -149,6 +149,17 @@ async function build(
     ],
   });
   onClose(() => room.close({ keepFiles: options.keep }));
+  const { machineBytes, runBytes } = spaceNeeded(options);
+  const needs = [
+    { path: room.directory, bytes: machineBytes },
+    { path: directory, bytes: runBytes },
+  ];
+  await requireSpace(needs, 'make room, or rehearse with fewer rows (--rows)');
+
+  say('synthesizes the app and bundles steps and agent');
+  const assembly = makeApp(app, { outdir: join(directory, 'cdk.out'), bundle: false, validate: false }).synth();
+  await bundleFunctions(new Map([['node-agent', 'agents/node-agent/main.ts']]), join(directory, 'agents'));
+
   const machines = new LocalMachines(room);
   const dns = new LocalDns({ clock: systemClock, zone: zoneName });
   const dnsServer = await DnsServer.start({ zone: dns.published });
@@ -262,7 +273,7 @@ async function launchNodes(
         machineKind: 'ec2',
         machineId,
         host: `${id}.${zoneName}`,
-        port: databasePort,
+        port: settings.port,
         state: 'serving',
         builder: null,
         replacedAtMs: [],
@@ -272,7 +283,7 @@ async function launchNodes(
 }
 
 /** rejoin.yaml as a user would write it for this cluster. */
-function appSettings(options: RehearsalOptions, shardCount: number): AppSettings {
+function appSettings(options: RehearsalOptions, shardCount: number, port: number): AppSettings {
   const sites = ['site-a', 'site-b', 'site-c'];
   const nodes = Array.from({ length: options.nodes }, (_, index): readonly [string, object] => [
     `node-${index + 1}`,
@@ -291,7 +302,7 @@ function appSettings(options: RehearsalOptions, shardCount: number): AppSettings
         layout: 'sharded',
         shardCount,
         database,
-        port: databasePort,
+        port,
         durability: 'synchronous',
         secret: secretName,
         tls: 'disabled',

@@ -1,4 +1,4 @@
-import { LoopbackRange } from '../../../local/machines/loopback';
+import { LoopbackRange, refusalOf } from '../../../local/machines/loopback';
 
 test('gives each claim a range of its own, and a released one again', async () => {
   const first = await LoopbackRange.claim(83);
@@ -10,4 +10,16 @@ test('gives each claim a range of its own, and a released one again', async () =
   expect(third.prefix).toBe(first.prefix);
   await second.release();
   await third.release();
+});
+
+test('where the system has no such address, as on macOS, the command that adds it is in the sentence', () => {
+  const failure = (code: string) => Object.assign(new Error(`listen ${code}`), { code });
+  expect(refusalOf(failure('EADDRNOTAVAIL'), '127.83.0.1')).toMatchObject({
+    name: 'ApiRefused',
+    message: expect.stringMatching(
+      /^this system has no loopback address 127\.83\.0\.1, .*'for a in 0\.1 .*; do sudo ifconfig lo0 alias 127\.83\.\$a; done'$/,
+    ) as string,
+  });
+  expect(refusalOf(failure('EADDRINUSE'), '127.83.0.1')).toBeNull();
+  expect(refusalOf(failure('EACCES'), '127.83.0.1')).toMatchObject({ message: 'listen EACCES' });
 });
