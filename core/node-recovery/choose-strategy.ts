@@ -24,7 +24,7 @@ const maxVolumeSnapshotAgeMs = dayMs;
 /** Chooses what a replacement's rows are restored from (rule 8). */
 export function chooseStrategy(facts: StrategyFacts): Strategy {
   if (facts.machineKind === 'rds') {
-    return fromManagedSnapshot(facts) ?? fromRows(facts);
+    return fromManagedSnapshot(facts);
   }
   return facts.layout === 'replicated' ? fromVolume(facts) : fromRows(facts);
 }
@@ -100,16 +100,34 @@ function fromVolume({ snapshot, nowMs }: StrategyFacts): Strategy {
   return { kind: 'survivor', reason: `${why}: a standby is copied`, backupId: null, snapshotId: null };
 }
 
-/** Null where no snapshot may be used: then rows are restored into an empty instance. */
-function fromManagedSnapshot({ snapshot, nowMs, maxBackupAgeDays }: StrategyFacts): Strategy | null {
-  if (snapshot === null || nowMs - snapshot.takenAtMs > maxBackupAgeDays * dayMs) {
-    return null;
+/**
+ * The newest snapshot, with the backup whose stored changes lead on from it. Where changes are stored only from a later
+ * moment on, the rows of that backup are nearer to the present than the snapshot.
+ */
+function fromManagedSnapshot(facts: StrategyFacts): Strategy {
+  const { snapshot, nowMs, maxBackupAgeDays } = facts;
+  const { backup } = newestUsableBackup(facts);
+  const against =
+    snapshot === null
+      ? 'the instance has no snapshot'
+      : nowMs - snapshot.takenAtMs > maxBackupAgeDays * dayMs
+        ? `snapshot ${snapshot.snapshotId} of the instance is older than ${maxBackupAgeDays} days`
+        : backup !== null && backup.startedAtMs > snapshot.takenAtMs
+          ? `snapshot ${snapshot.snapshotId} of the instance is older than backup ${backup.id}, since which changes are stored`
+          : null;
+  if (snapshot === null || against !== null) {
+    const rows = fromRows(facts);
+    return { ...rows, reason: `${against ?? ''}, so an empty instance is filled: ${rows.reason}` };
   }
   const age = `${((nowMs - snapshot.takenAtMs) / hourMs).toFixed(1)} hours old`;
+  const on =
+    backup === null
+      ? 'no usable backup has the changes since then: rows are compared'
+      : `the changes stored since backup ${backup.id} lead on from it`;
   return {
     kind: 'rds snapshot',
-    reason: `snapshot ${snapshot.snapshotId} of the instance is ${age}`,
-    backupId: null,
+    reason: `snapshot ${snapshot.snapshotId} of the instance is ${age}; ${on}`,
+    backupId: backup?.id ?? null,
     snapshotId: snapshot.snapshotId,
   };
 }

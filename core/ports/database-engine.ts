@@ -119,6 +119,15 @@ export interface DatabaseStructure {
     address: DatabaseAddress,
     order: { readonly shard: string; readonly schema: SchemaDescription },
   ): Promise<void>;
+  /**
+   * Drops unique and exclusion constraints and indexes beside the keys, which `finishTables` builds again: while changes
+   * are replayed over the rows of a snapshot, rows are as they were at different moments. @throws DecisionRefused when the
+   * shard accepts writes
+   */
+  dropUniques(
+    address: DatabaseAddress,
+    order: { readonly shard: string; readonly schemas: readonly string[] },
+  ): Promise<void>;
   /** Drops a shard that was never opened here. */
   dropShard(
     address: DatabaseAddress,
@@ -282,6 +291,11 @@ export interface DatabaseReplication {
   /** Stops following and proves that no apply worker is left: from then on it confirms nothing. */
   pauseFollowing(follower: DatabaseAddress, name: string): Promise<void>;
   resumeFollowing(follower: DatabaseAddress, name: string): Promise<void>;
+  /**
+   * Drops every subscription and slot of Rejoin's names: for an instance restored from a snapshot, which goes on with what was
+   * true then. Others stay. Repeating it changes nothing.
+   */
+  leaveReplication(address: DatabaseAddress): Promise<void>;
   /** Drops the subscription here, whether or not its primary answers; the slot stays. Absent ones are no error. */
   stopFollowing(follower: DatabaseAddress, name: string): Promise<void>;
 }

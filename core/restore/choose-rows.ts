@@ -74,6 +74,24 @@ export function tablesDiffer(then: SchemaDescription, now: SchemaDescription): s
   return changed === undefined ? null : `table ${changed[0]} has other columns since`;
 }
 
+/**
+ * Why the rows that a snapshot has of a shard can't be gone on from, in words; null when they can. A structure that only
+ * lacks what was added since is completed; what it has beyond it would stay.
+ */
+export function snapshotMisfit(onSnapshot: SchemaDescription, now: SchemaDescription): string | null {
+  const difference = tablesDiffer(onSnapshot, now);
+  if (difference !== null) {
+    return difference;
+  }
+  const wanted = new Set(statementsOf(now));
+  const beyond = statementsOf(onSnapshot).find((statement) => !wanted.has(statement));
+  return beyond === undefined ? null : `this is no longer so: ${beyond.slice(0, 200)}`;
+}
+
+function statementsOf(schema: SchemaDescription): readonly string[] {
+  return [...schema.beforeRows, ...schema.keys, ...schema.indexes, ...schema.afterRows];
+}
+
 /** What one item of the load needs to know beyond its rows. */
 export interface ItemPlace {
   readonly execution: string;

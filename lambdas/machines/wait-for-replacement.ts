@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import * as z from 'zod';
 import { databases, dns, machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
-import { replicationName } from '../../core/cluster/names';
 import { nameSchema } from '../../core/cluster/settings';
 import { RejoinError } from '../../core/errors';
 import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
@@ -19,7 +18,7 @@ interface Ports extends StepPorts {
   readonly machines: Pick<Machines, 'observe'>;
   readonly managedDatabases: Pick<ManagedDatabases, 'observe' | 'release'>;
   readonly dns: Dns;
-  readonly databases: Pick<DatabaseEngine, 'probe' | 'shards' | 'closeShard' | 'stopFollowing' | 'dropShard'>;
+  readonly databases: Pick<DatabaseEngine, 'probe' | 'shards' | 'closeShard' | 'leaveReplication' | 'dropShard'>;
 }
 
 const inputSchema = z.strictObject({
@@ -38,8 +37,6 @@ type Input = z.infer<typeof inputSchema>;
 const ttlSeconds = 5;
 const probeTimeoutMs = 3_000;
 const drainTimeoutMs = 2_000;
-/** A restored instance may follow by names of so many epochs back: each promotion or loss of a follower is one. */
-const epochsBack = 16;
 
 export type ReplacementState = Readonly<{ ready: boolean; changeId: string | null; reason: string }>;
 
@@ -130,16 +127,14 @@ async function nameIt(dns: Dns, name: string, address: string): Promise<string> 
   return changeId;
 }
 
-/** Refuses writes, follows nobody, and holds no row outside the node filter. */
+/** Follows nobody, refuses writes, and holds no row outside the node filter. */
 async function takeOutOfService(ports: Ports, server: DatabaseAddress, input: Input): Promise<void> {
   const now = await new ClusterRegistry(ports.registry).shards(input.cluster);
+  await ports.databases.leaveReplication(server);
   for (const held of await ports.databases.shards(server)) {
     const shard = now.find((candidate) => candidate.id === held.shard);
     const epoch = Math.max(held.epoch, shard?.epoch ?? 0);
     await ports.databases.closeShard(server, { shard: held.shard, epoch, drainTimeoutMs });
-    for (let back = 0; back <= epochsBack && epoch - back >= 0; back += 1) {
-      await ports.databases.stopFollowing(server, replicationName(held.shard, epoch - back));
-    }
     if (!input.shards.includes(held.shard)) {
       await ports.databases.dropShard(server, { shard: held.shard, schemas: shard?.schemas ?? [held.shard] });
     }

@@ -26,11 +26,13 @@ import {
   numbered,
   requireChunkList,
   requireManifest,
+  snapshotMisfit,
   survivorRowsPerChunk,
   tablesDiffer,
 } from '../../core/restore/choose-rows';
 import { RunKeys } from '../../core/restore/run-keys';
 import {
+  replacementSchema,
   strategySchema,
   type Lineage,
   type WorkItem,
@@ -43,7 +45,7 @@ interface Ports extends StepPorts {
   readonly registry: Registry;
   readonly settings: Settings;
   readonly backups: Objects;
-  readonly databases: Pick<DatabaseEngine, 'describe' | 'planRanges'>;
+  readonly databases: Pick<DatabaseEngine, 'describe' | 'planRanges' | 'shards'>;
   readonly ablations: readonly Ablation[];
 }
 
@@ -51,6 +53,7 @@ const inputSchema = z.strictObject({
   cluster: z.string(),
   execution: z.string(),
   strategy: strategySchema,
+  replacement: replacementSchema,
   /** The shards that the failed node owned: the node filter. */
   shards: z.array(z.string()).min(1),
   /** 2 when these shards start again because their slot was lost. */
@@ -107,6 +110,7 @@ interface Choice {
   readonly manifest: Manifest | null;
   readonly shards: readonly Shard[];
   readonly addressOf: (nodeId: string) => Promise<DatabaseAddress>;
+  readonly target: DatabaseAddress;
 }
 
 async function makeChoice(ports: Ports, input: Input, keys: RunKeys): Promise<Choice> {
@@ -121,7 +125,8 @@ async function makeChoice(ports: Ports, input: Input, keys: RunKeys): Promise<Ch
   if (missing !== undefined) {
     throw new RejoinError('NotFound', `cluster '${cluster}' has no shard '${missing}'`);
   }
-  return { ports, input, keys, manifest, shards, addressOf: (nodeId) => addresses.of(cluster, nodeId) };
+  const target = await addresses.at(cluster, input.replacement);
+  return { ports, input, keys, manifest, shards, target, addressOf: (nodeId) => addresses.of(cluster, nodeId) };
 }
 
 async function readManifest(ports: Ports, input: Input, shardCount: number): Promise<Manifest | null> {
@@ -165,35 +170,49 @@ async function workOf(
   survivor: DatabaseAddress,
 ): Promise<ShardWork> {
   const { manifest, input } = choice;
-  const { strategy } = input;
-  if (manifest !== null) {
-    const entry = manifestShard(manifest, shard.id);
-    const then = await readJson(choice.ports.backups, entry.schemaKey, schemaDescriptionSchema);
-    const difference = tablesDiffer(then, schema);
-    const lineage: Lineage = {
-      slot: entry.slot,
-      epoch: entry.epoch,
-      primary: entry.primary,
-      changesFrom: entry.changesFrom,
-    };
-    if (strategy.kind === 'rds snapshot') {
-      return {
-        rowsFrom: 'snapshot',
-        reason: strategy.reason,
-        lineage: difference === null ? lineage : null,
-        items: [],
-      };
-    }
-    if (difference === null) {
-      const items = await backupItems(choice, manifest, entry);
-      return { rowsFrom: 'backup', reason: strategy.reason, lineage, items };
-    }
-    return readSurvivor(choice, shard, survivor, `backup '${manifest.backup}' does not fit: ${difference}`);
+  const stored = manifest === null ? null : await storedChanges(choice, manifest, shard.id, schema);
+  const misfit = input.strategy.kind === 'rds snapshot' ? await misfitOfSnapshot(choice, shard, schema) : null;
+  if (input.strategy.kind === 'rds snapshot' && misfit === null) {
+    return { rowsFrom: 'snapshot', reason: input.strategy.reason, lineage: stored?.lineage ?? null, items: [] };
   }
-  if (strategy.kind === 'rds snapshot') {
-    return { rowsFrom: 'snapshot', reason: strategy.reason, lineage: null, items: [] };
+  const reason = misfit ?? input.strategy.reason;
+  if (manifest === null || stored === null) {
+    return readSurvivor(choice, shard, survivor, reason);
   }
-  return readSurvivor(choice, shard, survivor, strategy.reason);
+  if (stored.difference !== null) {
+    const against = `backup '${manifest.backup}' does not fit: ${stored.difference}`;
+    return readSurvivor(choice, shard, survivor, misfit === null ? against : `${misfit}; ${against}`);
+  }
+  return {
+    rowsFrom: 'backup',
+    reason,
+    lineage: stored.lineage,
+    items: await backupItems(choice, manifest, stored.entry),
+  };
+}
+
+/** What a backup has of a shard: its changes lead on only where its tables are still the same. */
+async function storedChanges(choice: Choice, manifest: Manifest, shard: string, schema: SchemaDescription) {
+  const entry = manifestShard(manifest, shard);
+  const then = await readJson(choice.ports.backups, entry.schemaKey, schemaDescriptionSchema);
+  const difference = tablesDiffer(then, schema);
+  const { slot, epoch, primary, changesFrom } = entry;
+  const lineage: Lineage | null = difference === null ? { slot, epoch, primary, changesFrom } : null;
+  return { entry, difference, lineage };
+}
+
+/** Whether the instance that was restored from a snapshot has the shard's rows in tables as they are now. */
+async function misfitOfSnapshot(
+  { ports, target, input }: Choice,
+  shard: Shard,
+  schema: SchemaDescription,
+): Promise<string | null> {
+  const name = `snapshot '${input.strategy.snapshotId ?? ''}'`;
+  if (!(await ports.databases.shards(target)).some((held) => held.shard === shard.id)) {
+    return `${name} has no ${shard.id}`;
+  }
+  const misfit = snapshotMisfit(await ports.databases.describe(target, shard.schemas), schema);
+  return misfit === null ? null : `${name} does not fit: ${misfit}`;
 }
 
 async function backupItems(

@@ -117,6 +117,7 @@ export class RestoreRows extends Construct {
         cluster: '{% $cluster %}',
         execution: '{% $states.context.Execution.Name %}',
         strategy: '{% $strategy %}',
+        replacement: '{% $replacement %}',
         shards: '{% $reload %}',
         attempt: '{% $attempt %}',
       },

@@ -72,6 +72,9 @@ export class SimulatedDatabases implements DatabaseEngine {
   async finishTables(address: DatabaseAddress) {
     this.at(address);
   }
+  async dropUniques(address: DatabaseAddress) {
+    this.at(address);
+  }
   async dropShard(address: DatabaseAddress, order: { readonly shard: string }) {
     this.at(address).shards.delete(order.shard);
   }
@@ -314,6 +317,11 @@ export class SimulatedDatabases implements DatabaseEngine {
   }
   async resumeFollowing(follower: DatabaseAddress, name: string) {
     this.subscription(follower, name).enabled = true;
+  }
+  async leaveReplication(address: DatabaseAddress) {
+    const server = this.at(address);
+    server.subscriptions.clear();
+    server.slots.clear();
   }
   async stopFollowing(follower: DatabaseAddress, name: string) {
     this.at(follower).subscriptions.delete(name);

@@ -59,6 +59,9 @@ export class SimulatedServer {
     for (const [id, shard] of this.shards) {
       copy.shards.set(id, { ...shard, rows: new Map(shard.rows) });
     }
+    for (const [name, slot] of this.slots) {
+      copy.slots.set(name, { ...slot, changes: [...slot.changes] });
+    }
     for (const [name, subscription] of this.subscriptions) {
       copy.subscriptions.set(name, { ...subscription });
     }

@@ -6,6 +6,7 @@ import { readPosition } from '../probing/position';
 import { confirmedPositions } from './confirmed-positions';
 import { follow } from './follow';
 import { followerState, writeMarkerRow } from './follower-state';
+import { leaveReplication } from './leave-replication';
 import { pauseFollowing, resumeFollowing, stopFollowing } from './following';
 import { streamingFollowers } from './streaming-followers';
 
@@ -26,6 +27,8 @@ export function postgresReplication(source: ConnectionSource): DatabaseReplicati
       withSession(source, follower, shortSession, (client) => pauseFollowing(client, follower, name)),
     resumeFollowing: (follower, name) =>
       withSession(source, follower, shortSession, (client) => resumeFollowing(client, follower, name)),
+    leaveReplication: (address) =>
+      withSession(source, address, shortSession, (client) => leaveReplication(client, address)),
     stopFollowing: (follower, name) =>
       withSession(source, follower, shortSession, (client) => stopFollowing(client, follower, name)),
   };

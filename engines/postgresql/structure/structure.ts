@@ -8,6 +8,7 @@ import type { ConnectionSource, SessionOptions } from '../connection';
 import { createTables } from './create-tables';
 import { describeSchemas } from './describe/describe';
 import { dropShard } from './drop-shard';
+import { dropUniques } from './drop-uniques';
 import { finishTables } from './finish-tables';
 import { preflight } from './preflight';
 import { indexProgress, startIndexes } from './start-indexes';
@@ -28,6 +29,7 @@ export function postgresStructure(source: ConnectionSource): DatabaseStructure {
     indexProgress: (address, order) =>
       withSession(source, address, shortSession, (client) => indexProgress(source, address, client, order)),
     finishTables: (address, order) => run(address, (client) => finishTables(source, address, client, order)),
+    dropUniques: (address, order) => run(address, (client) => dropUniques(client, address, order)),
     dropShard: (address, order) => run(address, (client) => dropShard(client, address, order)),
   };
 }

@@ -69,18 +69,35 @@ describe('a replicated node', () => {
 });
 
 describe('a managed instance', () => {
-  it('is restored from its newest snapshot', () => {
-    const snapshot = { snapshotId: 'rds:db-3', takenAtMs: nowMs - 30 * hourMs };
-    expect(chooseStrategy({ ...facts, machineKind: 'rds', snapshot, backups: [backup('b1', 1)] })).toMatchObject({
+  const snapshot = { snapshotId: 'rds:db-3', takenAtMs: nowMs - 30 * hourMs };
+  const managed = { ...facts, machineKind: 'rds', snapshot } as const;
+
+  it('is restored from its newest snapshot, from which the changes since an earlier backup lead on', () => {
+    expect(chooseStrategy({ ...managed, backups: [backup('b1', 40)] })).toMatchObject({
       kind: 'rds snapshot',
       snapshotId: 'rds:db-3',
+      backupId: 'b1',
+    });
+    expect(chooseStrategy(managed)).toMatchObject({ kind: 'rds snapshot', backupId: null });
+  });
+
+  it('is filled from a backup that is younger than its snapshot, for nothing is stored of what came between', () => {
+    expect(chooseStrategy({ ...managed, backups: [backup('b1', 1)] })).toMatchObject({
+      kind: 'backup',
+      backupId: 'b1',
+      reason: expect.stringContaining('rds:db-3 of the instance is older than backup b1') as string,
     });
   });
 
-  it('goes the logical way without one', () => {
-    expect(chooseStrategy({ ...facts, machineKind: 'rds', backups: [backup('b1', 1)] })).toMatchObject({
+  it.each([
+    ['none', null, 'has no snapshot'],
+    ['only an old one', { snapshotId: 'rds:db-1', takenAtMs: nowMs - 8 * 24 * hourMs }, 'older than 7 days'],
+  ])('goes the logical way with %s', (_what, old, words) => {
+    expect(chooseStrategy({ ...managed, snapshot: old, backups: [backup('b1', 1)] })).toMatchObject({
       kind: 'backup',
+      reason: expect.stringContaining(words) as string,
     });
+    expect(chooseStrategy({ ...managed, snapshot: old })).toMatchObject({ kind: 'survivor' });
   });
 });
 

@@ -8,6 +8,7 @@ import {
   numbered,
   requireChunkList,
   requireManifest,
+  snapshotMisfit,
   survivorRowsPerChunk,
   tablesDiffer,
 } from '../../../core/restore/choose-rows';
@@ -153,6 +154,30 @@ describe('the items of a load', () => {
       [0, null],
       [1, null],
     ]);
+  });
+});
+
+describe('the rows of a snapshot', () => {
+  const table = { schema: 's', table: 't', keyColumns: ['id'], columns: ['id', 'a'] };
+  const now: SchemaDescription = {
+    beforeRows: ['CREATE TABLE s.t'],
+    keys: ['ALTER TABLE s.t ADD PRIMARY KEY (id)'],
+    indexes: ['CREATE INDEX a ON s.t (a)'],
+    afterRows: ['CREATE TRIGGER later'],
+    tables: [table],
+  };
+
+  test('are gone on from where only something was added since', () => {
+    expect(snapshotMisfit(now, now)).toBeNull();
+    expect(snapshotMisfit({ ...now, indexes: [], afterRows: [] }, now)).toBeNull();
+  });
+  test.each<[string, Partial<SchemaDescription>, string]>([
+    ['a table more', { tables: [table, { ...table, table: 'u' }] }, 'table s.u is gone since'],
+    ['a table less', { tables: [] }, 'table s.t was made since'],
+    ['other columns', { tables: [{ ...table, columns: ['id'] }] }, 'has other columns'],
+    ['a trigger that is gone', { afterRows: ['CREATE TRIGGER gone'] }, 'no longer so: CREATE TRIGGER gone'],
+  ])('are of no use with %s', (_what, then, words) => {
+    expect(snapshotMisfit({ ...now, ...then }, now)).toContain(words);
   });
 });
 

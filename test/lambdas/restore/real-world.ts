@@ -185,12 +185,21 @@ export class RealWorld {
   /** Restores both shards on the replacement. */
   async restore(strategy: Pick<Strategy, 'kind' | 'backupId'>): Promise<Awaited<Execution['finished']>> {
     const { host, port } = this.replacement;
+    const machineKind = strategy.kind === 'rds snapshot' ? 'rds' : 'ec2';
     return this.run('restore', {
       cluster,
-      replacement: { nodeId: 'node-3-r1', machineId: 'i-9', machineKind: 'ec2', host, port },
+      replacement: { nodeId: 'node-3-r1', machineId: 'i-9', machineKind, host, port },
       strategy: { reason: 'a test', snapshotId: null, ...strategy },
       shards,
     });
+  }
+
+  /** Leaves the replacement as an instance that was restored from a snapshot of this moment: nobody keeps changes for it. */
+  async becomeSnapshot(): Promise<void> {
+    await this.databases.leaveReplication(this.replacement);
+    for (const shard of shards) {
+      await this.databases.dropSlot(this.servers.survivor.address, slotOf(shard));
+    }
   }
 
   /** Takes a restore back: the replacement is as new, and the survivor keeps no changes for it. */

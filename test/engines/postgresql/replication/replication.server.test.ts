@@ -141,6 +141,21 @@ test('how far native replication has come is known on both sides, and stays know
   await expect(appliedTo()).resolves.toBeNull();
 });
 
+test('an instance that goes on with what was true once leaves all replication of ours, and none of others', async () => {
+  await following();
+  await flushed(await engine().writeMarker(primary, shard));
+  await onFollower.query(`SELECT pg_create_logical_replication_slot(name, 'pgoutput')
+    FROM unnest(ARRAY['s0008e12', 'c0008e12b3fa9c1', 'orders_to_warehouse']) AS name`);
+  await engine().leaveReplication(follower);
+  await engine().leaveReplication(follower);
+  const left = await onFollower.query<{ name: string }>(
+    `SELECT slot_name AS name FROM pg_replication_slots WHERE database = current_database()
+      UNION ALL SELECT subname FROM pg_subscription s JOIN pg_database d ON d.oid = subdbid AND d.datname = current_database()`,
+  );
+  expect(left.rows).toEqual([{ name: 'orders_to_warehouse' }]);
+  await onFollower.query(`SELECT pg_drop_replication_slot('orders_to_warehouse')`);
+});
+
 test('what was applied is never forgotten by following again', async () => {
   const applied = async (): Promise<string> => {
     const { rows } = await onFollower.query<{ position: string }>(
