@@ -3,7 +3,7 @@ import { nameSchema } from '../cluster/settings';
 import type { Witness } from './witnesses';
 
 /**
- * Who started a recovery: a person (`manual`), an alarm on its heartbeats (`alarm`), an event of the machine API
+ * Who started a recovery: a person (`manual`), an alarm on its heartbeats (`alarm`), an event or a failed check of the machine API
  * (`machine`), or the agent of a node (`agent:node-2`).
  */
 export const triggerSchema = z
@@ -25,9 +25,9 @@ export function triggerWitness(trigger: string): Witness {
     case 'manual':
       return { name: 'the operator', verdict: 'failed', detail: 'started the recovery' };
     case 'alarm':
-      return { name: 'alarm', verdict: 'failed', detail: 'its heartbeats or its status checks fail' };
+      return { name: 'alarm', verdict: 'failed', detail: 'its heartbeats are missing' };
     case 'machine':
-      return { name: 'machine API', verdict: 'failed', detail: 'reported a change of state' };
+      return { name: 'machine API', verdict: 'failed', detail: 'reported a change of state, or a failed check' };
     case 'agent':
       return { name: `agent ${trigger.slice('agent:'.length)}`, verdict: 'failed', detail: 'reported it as silent' };
   }

@@ -48,6 +48,12 @@ export function decideStart({ occasion, nodes, nowMs }: StartFacts): StartDecisi
       );
       return aboutNode(found, 'alarm', `the place of ${occasion.member} in cluster '${occasion.cluster}'`, nowMs);
     }
+    case 'machine alarm': {
+      const { nodeId, cluster: of } = occasion;
+      const found = nodes.filter(({ cluster, node }) => cluster === of && node.id === nodeId);
+      // The voice of the machine API, however it comes: with an alarm's name it would be a second witness.
+      return aboutNode(found, 'machine', `the machine of ${nodeId} in cluster '${of}'`, nowMs);
+    }
     case 'machine': {
       const found = nodes.filter(({ node }) => node.machineId === occasion.machineId);
       return aboutNode(found, 'machine', `machine ${occasion.machineId}`, nowMs);

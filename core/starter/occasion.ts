@@ -101,6 +101,8 @@ export type Occasion =
     }
   /** `member` is the place of a node in its cluster: `node-3` also when `node-3-r1` has taken it. */
   | { readonly kind: 'alarm'; readonly cluster: string; readonly member: string }
+  /** The machine API's own checks, by way of an alarm. It is about that node's machine, and nobody's who came after it. */
+  | { readonly kind: 'machine alarm'; readonly cluster: string; readonly nodeId: string }
   | { readonly kind: 'machine'; readonly machineId: string; readonly what: string }
   | {
       readonly kind: 'promoted' | 'silent';
@@ -138,11 +140,12 @@ export function occasionOf(event: StarterEvent): Occasion {
 }
 
 function alarmOccasion(alarmName: string, state: string): Occasion {
-  const [, , cluster, member] = alarmNamePattern.exec(alarmName) ?? [];
+  const [, watches, cluster, member] = alarmNamePattern.exec(alarmName) ?? [];
   if (cluster === undefined || member === undefined) {
     return { kind: 'irrelevant', reason: `alarm '${alarmName}' is about no node` };
   }
-  return state === 'ALARM'
-    ? { kind: 'alarm', cluster, member }
-    : { kind: 'irrelevant', reason: `alarm '${alarmName}' is in state ${state}` };
+  if (state !== 'ALARM') {
+    return { kind: 'irrelevant', reason: `alarm '${alarmName}' is in state ${state}` };
+  }
+  return watches === 'status' ? { kind: 'machine alarm', cluster, nodeId: member } : { kind: 'alarm', cluster, member };
 }

@@ -59,10 +59,10 @@ function checkWish(occasion: Occasion, clusters: readonly string[]): void {
 
 /** Only alarms and machine events need to be told which node they are about. */
 async function nodesFor(ports: Ports, occasion: Occasion): Promise<{ cluster: string; node: NodeItem }[]> {
-  if (occasion.kind !== 'alarm' && occasion.kind !== 'machine') {
+  if (occasion.kind !== 'alarm' && occasion.kind !== 'machine alarm' && occasion.kind !== 'machine') {
     return [];
   }
-  const clusters = occasion.kind === 'alarm' ? [occasion.cluster] : ports.clusters;
+  const clusters = occasion.kind === 'machine' ? ports.clusters : [occasion.cluster];
   const reader = new ClusterRegistry(ports.registry);
   const lists = await Promise.all(
     clusters.map(async (cluster) => (await reader.nodes(cluster)).map((node) => ({ cluster, node }))),

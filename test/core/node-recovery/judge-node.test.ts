@@ -54,6 +54,18 @@ describe('a node', () => {
     expect(judgeNode({ ...seen, observed }).verdict).toBe('unknown');
   });
 
+  it('is not failed by a check of the machine and what the machine API says of it: that is one voice', () => {
+    const failing = machineWitness({
+      machineId: 'i-3',
+      state: 'running',
+      healthy: false,
+      address: null,
+      site: 'a',
+    });
+    const twice = { ...seen, trigger: triggerWitness('machine'), observed: [failing] };
+    expect(judgeNode(twice)).toMatchObject({ verdict: 'unknown', reason: 'only machine API calls node-3 failed' });
+  });
+
   it('is not failed by an event of the machine API that the machine API takes back', () => {
     const agent4 = { name: 'agent node-4', verdict: 'failed' as const, detail: '' };
     const takenBack = { ...seen, trigger: triggerWitness('machine'), observed: [agent4, quiet] };

@@ -49,10 +49,10 @@ test.each([
     { cluster: 'orders', nodeId: 'node-3-r1', trigger: 'alarm', ...automatic },
   ],
   [
-    "an alarm on the machine's checks does as well",
+    "an alarm on the machine's checks is the machine API's voice",
     alarmEvent(statusAlarmName('invoices', 'node-1')),
-    'invoices-node-1-alarm-20260102T03',
-    { cluster: 'invoices', nodeId: 'node-1', trigger: 'alarm', ...automatic },
+    'invoices-node-1-machine-20260102T03',
+    { cluster: 'invoices', nodeId: 'node-1', trigger: 'machine', ...automatic },
   ],
   [
     'a stopping machine',
@@ -100,6 +100,11 @@ test.each([
   ["somebody else's alarm", alarmEvent('cpu-too-high'), "alarm 'cpu-too-high' is about no node"],
   ['a machine that starts', machineEvent('i-1', 'running'), 'machine i-1 is running'],
   ["somebody else's machine", machineEvent('i-777', 'stopped'), 'nobody serves at machine i-777: no node is there'],
+  [
+    'a failed check of a machine whose node was replaced',
+    alarmEvent(statusAlarmName('orders', 'node-3')),
+    "nobody serves at the machine of node-3 in cluster 'orders': node-3 is retired",
+  ],
   ['a retired machine', machineEvent('i-3', 'terminated'), 'nobody serves at machine i-3: node-3 is retired'],
   ['a machine in the making', machineEvent('i-9', 'stopped'), 'node-1-r1 is building'],
 ])('%s starts nothing, with the reason', (_what, event, reason) => {
