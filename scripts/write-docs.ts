@@ -1,31 +1,56 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 import { escapeHtml } from '../core/evidence/words';
 import type { Json, JsonObject } from '../core/json';
+import { editorSchemaText } from '../lib/config/app-settings';
 import { loadSettings } from '../lib/config/load';
 import { makeApp } from '../lib/stacks/make-app';
 import { projectRoot } from '../lib/constructs/bundling';
 
-/** Writes the parts of docs/ that follow from the deployed templates: the pictures of the machines, each step's permissions. */
-function main(): void {
+/**
+ * The parts of docs/ that follow from the deployed templates: the pictures of the machines, each step's permissions.
+ *
+ * @returns each file's text, formatted, by its path below the repository's root
+ */
+async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
   const { settings } = loadSettings(join(projectRoot, 'rejoin.example.yaml'));
-  const app = makeApp(settings, {
-    outdir: join(tmpdir(), `rejoin-docs-${process.pid}`),
-    bundle: false,
-    validate: false,
-  });
-  const resources = app
-    .synth()
-    .stacks.flatMap((stack) => Object.values((stack.template as { Resources: Record<string, JsonObject> }).Resources));
-  const machines = resources
-    .filter((resource) => resource['Type'] === 'AWS::StepFunctions::StateMachine')
-    .map(machineOf);
-  mkdirSync(join(projectRoot, 'docs', 'images'), { recursive: true });
-  for (const { name, definition } of machines) {
-    writeFileSync(join(projectRoot, 'docs', 'images', `${name.replace('rejoin-', '')}.svg`), drawMachine(definition));
+  const outdir = mkdtempSync(join(tmpdir(), 'rejoin-docs-'));
+  try {
+    const app = makeApp(settings, { outdir, bundle: false, validate: false });
+    const resources = app
+      .synth()
+      .stacks.flatMap((stack) =>
+        Object.values((stack.template as { Resources: Record<string, JsonObject> }).Resources),
+      );
+    const machines = resources
+      .filter((resource) => resource['Type'] === 'AWS::StepFunctions::StateMachine')
+      .map(machineOf);
+    const pictures = machines.map(
+      ({ name, definition }) => [`docs/images/${name.replace('rejoin-', '')}.svg`, drawMachine(definition)] as const,
+    );
+    const options = await resolveConfig(join(projectRoot, 'docs', 'permissions.md'));
+    const page = await format(permissions(resources), { ...options, parser: 'markdown' });
+    return new Map([...pictures, ['docs/permissions.md', page]]);
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
   }
-  writeFileSync(join(projectRoot, 'docs', 'permissions.md'), permissions(resources));
+}
+
+/** Writes them; with `--check` says which are out of date, and what writes them. */
+async function main(): Promise<void> {
+  const docs = new Map([...(await generatedDocs()), ['lib/config/rejoin.schema.json', editorSchemaText()]]);
+  for (const [path, text] of docs) {
+    const file = join(projectRoot, path);
+    if (!process.argv.includes('--check')) {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
+      process.stderr.write(`${path} is not what the code says now; run 'npx tsx scripts/write-docs.ts'\n`);
+      process.exitCode = 1;
+    }
+  }
 }
 
 interface State {
@@ -170,4 +195,4 @@ function permissions(resources: readonly JsonObject[]): string {
   return `# Permissions\n\nEach step is a Lambda function with a role of its own. This page is written from the synthesized templates by \`npx tsx scripts/write-docs.ts\`; the lists themselves stand beside the adapters (\`adapters/aws/*.permissions.ts\`), each with its reason. No action is \`*\`; a resource is \`*\` only where AWS knows no other, and the list says so. What changes machines is bound to the tag \`rejoin:cluster\`.\n\n${[...new Set(sections)].join('\n')}`;
 }
 
-main();
+void main();
