@@ -3,7 +3,7 @@ import type { NodeItem } from '../../../core/cluster/items';
 import { RejoinError } from '../../../core/errors';
 import type { Check } from '../../../core/evidence/evidence';
 import type { JsonObject } from '../../../core/json';
-import { callStarter } from '../deployed';
+import { callStarter, executionsSince } from '../deployed';
 import type { RehearsalReport } from '../report';
 import type { Fault } from '../scenario';
 import type { CheckedServer } from './content';
@@ -24,6 +24,8 @@ export interface NodeFault extends Fault {
   readonly expectedOutcome: RehearsalReport['outcome'];
   /** What the reason must say. */
   readonly expectedReason?: RegExp;
+  /** Figures of the evidence, by name, that show that the fault was met. */
+  readonly expectedFigures?: Readonly<Record<string, number>>;
   /** False where the cluster is meant to be left with single copies: then only what was acknowledged and who writes is checked. */
   readonly whole: boolean;
   /** Only where nothing dies: the longest that any shard may go without an acknowledged write. */
@@ -62,19 +64,37 @@ export function checkedServer(world: World, node: NodeItem): CheckedServer {
   };
 }
 
-export async function untilVisited(world: World, execution: string, state: string): Promise<void> {
-  await untilTrue(`'${state}' is entered`, async () =>
-    (await world.cloud.executions.visits('node-recovery', execution)).some((visit) => visit.state === state),
-  );
+/**
+ * Resolves once a recovery has entered a state. Several may have been started, of which one does the work.
+ *
+ * @throws NotFound when none is running any more that could still enter it
+ */
+export async function untilVisited(world: World, state: string): Promise<void> {
+  await untilTrue(`'${state}' is entered`, async () => {
+    const executions = executionsSince(world.cloud, 'node-recovery', 0);
+    const goesOn = executions.some(({ status }) => status === 'RUNNING');
+    const visits = await Promise.all(
+      executions.map(({ name }) => world.cloud.executions.visits('node-recovery', name)),
+    );
+    if (visits.flat().some((visit) => visit.state === state)) {
+      return true;
+    }
+    if (!goesOn && executions.length > 0) {
+      throw new RejoinError('NotFound', `the recovery ended without entering '${state}'`);
+    }
+    return false;
+  });
 }
 
+const waitLimitMs = 10 * 60_000;
+
 export async function untilTrue(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 120_000;
+  const endMs = Date.now() + waitLimitMs;
   while (Date.now() < endMs) {
     if (await ask()) {
       return;
     }
     await delay(50);
   }
-  throw new RejoinError('NotFound', `waited 120 s in vain: ${what}`);
+  throw new RejoinError('NotFound', `waited ${waitLimitMs / 60_000} min in vain: ${what}`);
 }

@@ -52,8 +52,8 @@ const secondNode: NodeFault = {
   expectedOutcome: 'undone',
   whole: false,
   begin: kill,
-  during: async ({ world, victim, say }, execution) => {
-    await untilVisited(world, execution, 'Open the change slots');
+  during: async ({ world, victim, say }) => {
+    await untilVisited(world, 'Open the change slots');
     const second = world.nodes[(world.nodes.indexOf(victim) + 1) % world.nodes.length];
     say(`kills ${second?.id ?? ''} as well`);
     await world.room.machine(second?.machineId ?? '').kill({ deleteData: false });
@@ -66,8 +66,8 @@ const replacementDies: NodeFault = {
   expectedOutcome: 'undone',
   whole: false,
   begin: kill,
-  during: async ({ world, say }, execution) => {
-    await untilVisited(world, execution, 'Build keys and indexes');
+  during: async ({ world, say }) => {
+    await untilVisited(world, 'Build keys and indexes');
     const replacement = (await new ClusterRegistry(world.cloud.registry).nodes(clusterName)).find(
       (node) => node.state === 'building',
     );
@@ -162,6 +162,7 @@ const corruptChunk: NodeFault = {
   name: 'corrupt-chunk',
   summary: 'a byte of a chunk of the backup is wrong: found by its checksum, its rows read from the other owner',
   expectedOutcome: 'recovered',
+  expectedFigures: { 'damaged chunks read from the other owner': 1 },
   whole: true,
   begin: async (context) => {
     const { world, victim, say } = context;
@@ -188,8 +189,8 @@ const slotLost: NodeFault = {
   expectedOutcome: 'recovered',
   whole: true,
   begin: kill,
-  during: async ({ world, victim, say, check }, execution) => {
-    await untilVisited(world, execution, 'Load the backup rows');
+  during: async ({ world, victim, say, check }) => {
+    await untilVisited(world, 'Load the backup rows');
     const shards = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
     const shard = shards.find((candidate) => candidate.lostOwner === victim.id);
     const survivor = world.nodes.find((node) => node.id === shard?.primary);
@@ -217,8 +218,8 @@ const writeStorm: NodeFault = {
   expectedReason: /gains [\d,]+ (rows|bytes)\/s, applies [\d,]+/,
   whole: false,
   begin: kill,
-  during: async ({ world, victim, say, check }, execution) => {
-    await untilVisited(world, execution, 'Build keys and indexes');
+  during: async ({ world, victim, say, check }) => {
+    await untilVisited(world, 'Build keys and indexes');
     const registry = new ClusterRegistry(world.cloud.registry);
     const [nodes, shards] = await Promise.all([registry.nodes(clusterName), registry.shards(clusterName)]);
     const replacement = nodes.find((node) => node.state === 'building');
@@ -227,16 +228,14 @@ const writeStorm: NodeFault = {
     say(
       `writes ${stormBytesPerSecond} bytes a second to each of ${lost.length} shards, through a way for ${stormWayBytesPerSecond}`,
     );
-    const running = executionsSince(world.cloud, 'node-recovery', 0).find(({ name }) => name === execution);
+    const recoveries = executionsSince(world.cloud, 'node-recovery', 0);
     const written = await Promise.all(
       lost.map((shard) => {
         const primary = nodes.find((node) => node.id === shard.primary);
         return primary === undefined
           ? Promise.resolve(0)
-          : storm(
-              { ...checkedServer(world, primary), administrator: world.application },
-              shard.id,
-              () => running?.status === 'RUNNING',
+          : storm({ ...checkedServer(world, primary), administrator: world.application }, shard.id, () =>
+              recoveries.some(({ status }) => status === 'RUNNING'),
             );
       }),
     );
@@ -281,8 +280,8 @@ const zombie: NodeFault = {
     say(`kills ${victim.id}; its data stays`);
     await world.room.machine(victim.machineId).kill({ deleteData: false });
   },
-  during: async ({ world, victim, say, check }, execution) => {
-    await untilVisited(world, execution, 'Launch the replacement');
+  during: async ({ world, victim, say, check }) => {
+    await untilVisited(world, 'Launch the replacement');
     say(`switches ${victim.id} on again`);
     await world.machines.switchOn(victim.machineId);
     await world.machines.settled(victim.machineId);
