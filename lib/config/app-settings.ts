@@ -39,6 +39,21 @@ export const appSettingsSchema = z.strictObject({
   vpc: z
     .strictObject({
       id: z.string().regex(/^vpc-[0-9a-f]{8,17}$/, 'use the id of a VPC, such as vpc-0123456789abcdef0'),
+      endpoints: z
+        .enum(['create', 'exists'])
+        .default('exists')
+        .describe(
+          'How steps in the subnets of the sites reach the AWS APIs. `exists`: by endpoints or NAT that are there. `create`: by endpoints that are deployed; needs `cidr` and `routeTableIds`.',
+        ),
+      cidr: z
+        .cidrv4('use the IPv4 range of the VPC, such as 10.0.0.0/16')
+        .optional()
+        .describe('The IPv4 range of the VPC: whom created endpoints let in.'),
+      routeTableIds: z
+        .array(z.string().regex(/^rtb-[0-9a-f]{8,17}$/, 'use ids of route tables, such as rtb-0123456789abcdef0'))
+        .min(1)
+        .optional()
+        .describe("The route tables of the sites' subnets: they get the routes to S3 and DynamoDB."),
     })
     .describe('The network in which the nodes are. Steps that speak to databases run in the subnets of the sites.'),
   nodeRole: z
@@ -46,6 +61,16 @@ export const appSettingsSchema = z.strictObject({
     .regex(/^[\w+=,.@/-]{1,128}$/, 'use the name of an IAM role, without its ARN')
     .optional()
     .describe('EC2 nodes: the role of their instance profile. A launch may pass on this role and no other.'),
+  keyArn: z
+    .string()
+    .regex(
+      /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[0-9a-z-]{32,40}$/,
+      'use the ARN of a KMS key, such as arn:aws:kms:eu-central-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef',
+    )
+    .optional()
+    .describe(
+      'Your own KMS key, which encrypts everything that Rejoin keeps. Left out: one is made. Its policy must allow what docs/operate.md says.',
+    ),
   workflows: workflowsSchema.prefault({}).describe('What is deployed.'),
   removal: z
     .enum(['retain', 'destroy'])

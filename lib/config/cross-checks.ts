@@ -13,11 +13,29 @@ export function crossCheck(parts: CheckedParts): readonly Problem[] {
     ...(parts.clusterCount === 0
       ? [{ path: ['clusters'], message: 'no cluster is given; describe at least one' }]
       : []),
+    ...checkEndpoints(parts.vpc),
     ...clusters.flatMap(([name, cluster]) => checkCluster(['clusters', name], cluster)),
     ...clusters.flatMap(([name, cluster]) => checkOnAws(['clusters', name], cluster, parts)),
     ...checkUniqueness(parts.clusters),
     ...checkSites(parts.clusters),
   ];
+}
+
+/** Endpoints that are created need to know whom they let in, and which routes lead to them. */
+function checkEndpoints(vpc: CheckedParts['vpc']): readonly Problem[] {
+  if (vpc?.endpoints !== 'create') {
+    return [];
+  }
+  const needed = {
+    cidr: 'the IPv4 range of the VPC',
+    routeTableIds: "the route tables of the sites' subnets",
+  } as const;
+  return (['cidr', 'routeTableIds'] as const)
+    .filter((field) => vpc[field] === undefined)
+    .map((field) => ({
+      path: ['vpc', field],
+      message: `is missing; with endpoints: create, name ${needed[field]}`,
+    }));
 }
 
 /** What is allowed, and yet likely not meant. */

@@ -102,6 +102,7 @@ function checkedParts(value: unknown): CheckedParts {
   const given = (typeof value === 'object' ? value : {}) as Partial<Record<keyof AppSettings, unknown>>;
   const workflows = appSettingsSchema.shape.workflows.safeParse(given.workflows);
   const nodeRole = appSettingsSchema.shape.nodeRole.safeParse(given.nodeRole);
+  const vpc = appSettingsSchema.shape.vpc.safeParse(given.vpc);
   const zone = appSettingsSchema.shape.zone.safeParse(given.zone);
   const clusters =
     typeof given.clusters === 'object' && given.clusters !== null ? Object.entries(given.clusters) : null;
@@ -115,6 +116,7 @@ function checkedParts(value: unknown): CheckedParts {
     ),
     workflows: workflows.success ? workflows.data : { 'node-recovery': false, backup: false },
     // A wrong one is a problem of its own, not a missing one.
+    vpc: vpc.success ? vpc.data : null,
     nodeRole: nodeRole.success ? nodeRole.data : 'invalid',
     zoneName: zone.success ? zone.data.name : null,
   };

@@ -1,10 +1,19 @@
 import { Stack, type RemovalPolicy } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Key } from 'aws-cdk-lib/aws-kms';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 
+/** The user's own key, whose policy is theirs (docs/operate.md says what it must allow), or one that is made. */
+export function foundationKey(
+  scope: Construct,
+  id: string,
+  props: { readonly removalPolicy: RemovalPolicy; readonly keyArn: string | null },
+): IKey {
+  return props.keyArn === null ? new FoundationKey(scope, id, props) : Key.fromKeyArn(scope, id, props.keyArn);
+}
+
 /** The key of everything that Rejoin keeps. Roles get their use of it in their own policies; services get it here. */
-export class FoundationKey extends Key {
+class FoundationKey extends Key {
   constructor(scope: Construct, id: string, props: { readonly removalPolicy: RemovalPolicy }) {
     super(scope, id, {
       description: 'Encrypts the registry, backups, evidence, notifications, logs and executions of Rejoin',

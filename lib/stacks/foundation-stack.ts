@@ -4,7 +4,7 @@ import { AttributeType, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/
 import { type IVpc, Peer, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Key } from 'aws-cdk-lib/aws-kms';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
@@ -14,8 +14,9 @@ import { settingsPrefix } from '../../adapters/aws/settings.permissions';
 import type { ClusterSettings } from '../../core/cluster/settings';
 import type { AppSettings } from '../config/app-settings';
 import { AgentPolicy } from '../constructs/agent-policy';
+import { Endpoints } from '../constructs/endpoints';
 import { FoundationBuckets } from '../constructs/foundation-buckets';
-import { FoundationKey } from '../constructs/foundation-key';
+import { foundationKey } from '../constructs/foundation-key';
 import { Prober } from '../constructs/prober';
 import { provideSurroundings } from '../constructs/surroundings';
 import type { FoundationParts } from './foundation-names';
@@ -39,7 +40,10 @@ export class FoundationStack extends Stack {
     super(scope, id, { description: 'Rejoin: registry, backups, evidence, settings, notifications', ...props });
     this.settings = props.settings;
     this.removal = this.settings.removal === 'destroy' ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
-    const key = new FoundationKey(this, 'Key', { removalPolicy: this.removal });
+    const key = foundationKey(this, 'Key', {
+      removalPolicy: this.removal,
+      keyArn: this.settings.keyArn ?? null,
+    });
     const table = this.makeTable(key);
     const { backups, evidence } = new FoundationBuckets(this, 'Buckets', {
       key,
@@ -69,6 +73,7 @@ export class FoundationStack extends Stack {
     this.shared = this.share(parts);
     this.provide(this, parts);
     this.makeProbers(parts.stepsGroupId);
+    this.makeEndpoints(vpc);
     new AgentPolicy(this, 'Agents', { nodeRole: this.settings.nodeRole ?? null });
   }
 
@@ -113,7 +118,7 @@ export class FoundationStack extends Stack {
     });
   }
 
-  private makeTable(key: Key): Table {
+  private makeTable(key: IKey): Table {
     return new Table(this, 'Registry', {
       partitionKey: { name: registryTable.partitionKey, type: AttributeType.STRING },
       sortKey: { name: registryTable.sortKey, type: AttributeType.STRING },
@@ -127,7 +132,7 @@ export class FoundationStack extends Stack {
     });
   }
 
-  private makeTopic(key: Key): Topic {
+  private makeTopic(key: IKey): Topic {
     const topic = new Topic(this, 'Topic', { displayName: 'Rejoin', masterKey: key, enforceSSL: true });
     // A topic with a policy of its own no longer has the one that lets the account's alarms in.
     topic.addToResourcePolicy(
@@ -183,6 +188,14 @@ export class FoundationStack extends Stack {
       allowAllOutbound: false,
       allowAllIpv6Outbound: false,
     }).securityGroupId;
+  }
+
+  private makeEndpoints(vpc: IVpc): void {
+    const { endpoints, cidr, routeTableIds } = this.settings.vpc;
+    // Both are there where endpoints are to be created: the settings were checked.
+    if (endpoints === 'create' && cidr !== undefined && routeTableIds !== undefined) {
+      new Endpoints(this, 'Endpoints', { vpc, cidr, routeTableIds, subnetIds: [...sitesOf(this.settings).values()] });
+    }
   }
 
   private makeProbers(groupId: string): void {

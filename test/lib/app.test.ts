@@ -12,8 +12,22 @@ import { exampleFile, resourcesOf, stacksOf, templatesOf } from './support/examp
 
 const { settings } = loadSettings(exampleFile);
 
-test('neither cdk-nag nor the rules of CloudFormation find anything without a written reason', () => {
-  const app = makeApp(settings, { bundle: false });
+const inOwnNetwork: typeof settings = {
+  ...settings,
+  keyArn: 'arn:aws:kms:eu-central-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef',
+  vpc: {
+    ...settings.vpc,
+    endpoints: 'create',
+    cidr: '10.0.0.0/16',
+    routeTableIds: ['rtb-0123456789abcdef0'],
+  },
+};
+
+test.each([
+  ['the example', settings],
+  ['with a key of its own and endpoints', inOwnNetwork],
+])('neither cdk-nag nor the rules of CloudFormation find anything without a written reason: %s', (_what, given) => {
+  const app = makeApp(given, { bundle: false });
   checkApp(app);
   expect(() => app.synth()).not.toThrow();
 });

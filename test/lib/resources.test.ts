@@ -175,3 +175,60 @@ test('slots that hold back half of what a server keeps, and backups that are too
     expect(alarm).toMatchObject({ TreatMissingData: 'breaching' });
   }
 });
+
+describe('a network without ways to the APIs', () => {
+  const vpc = {
+    id: 'vpc-0123456789abcdef0',
+    endpoints: 'create' as const,
+    cidr: '10.0.0.0/16',
+    routeTableIds: ['rtb-0123456789abcdef0'],
+  };
+  const made = templatesOf(exampleApp({ vpc }));
+  const endpoints = resourcesOf(made, 'AWS::EC2::VPCEndpoint').map(([, { Properties }]) => Properties);
+
+  test('gets an endpoint of each service that steps in it call', () => {
+    const names = (type: string) =>
+      endpoints
+        .filter(({ VpcEndpointType: of }) => of === type)
+        .map(({ ServiceName: name }) => /\.([a-z0-9]+)"\]\]\}$/.exec(JSON.stringify(name))?.[1]);
+    expect(names('Interface')).toEqual([
+      'secretsmanager',
+      'ssm',
+      'states',
+      'monitoring',
+      'sns',
+      'events',
+      'ec2',
+      'rds',
+      'lambda',
+    ]);
+    expect(names('Gateway')).toEqual(['s3', 'dynamodb']);
+  });
+
+  test('lets the network in by TLS, and nobody else', () => {
+    const groups = resourcesOf(made, 'AWS::EC2::SecurityGroup').filter(([path]) => path.includes('Endpoints'));
+    expect(groups.map(([, { Properties }]) => Properties['SecurityGroupIngress'])).toEqual([
+      [expect.objectContaining({ CidrIp: '10.0.0.0/16', FromPort: 443, ToPort: 443, IpProtocol: 'tcp' })],
+    ]);
+    for (const { VpcEndpointType: type, SubnetIds: subnets, PrivateDnsEnabled: isPrivate } of endpoints) {
+      expect(type === 'Gateway' || isPrivate === true).toBe(true);
+      expect((subnets as string[] | undefined)?.length ?? 2).toBe(2);
+    }
+  });
+
+  test('leaves a network alone that has them', () => {
+    expect(resourcesOf(templates, 'AWS::EC2::VPCEndpoint')).toEqual([]);
+  });
+});
+
+test('a key of the user encrypts everything, and no other is made', () => {
+  const keyArn = 'arn:aws:kms:eu-central-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef';
+  const made = templatesOf(exampleApp({ keyArn }));
+  expect(resourcesOf(made, 'AWS::KMS::Key')).toEqual([]);
+  const [[, table] = []] = resourcesOf(made, 'AWS::DynamoDB::Table');
+  expect(table?.Properties['SSESpecification']).toMatchObject({ KMSMasterKeyId: keyArn });
+  const buckets = resourcesOf(made, 'AWS::S3::Bucket').filter(([path]) => !path.includes('AccessLogs'));
+  for (const [, { Properties }] of [...buckets, ...resourcesOf(made, 'AWS::SNS::Topic')]) {
+    expect(JSON.stringify(Properties)).toContain(keyArn);
+  }
+});

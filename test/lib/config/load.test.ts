@@ -170,6 +170,16 @@ const manyNodes = Array.from(
 const rules: readonly (readonly [what: string, exchanges: readonly (readonly [string, string])[], problem: string])[] =
   [
     [
+      'endpoints to be created for nobody',
+      [['endpoints: exists', 'endpoints: create']],
+      'vpc.cidr: is missing; with endpoints: create, name the IPv4 range of the VPC',
+    ],
+    [
+      'endpoints to be created without routes',
+      [['endpoints: exists', 'endpoints: create\n  cidr: 10.0.0.0/16']],
+      "vpc.routeTableIds: is missing; with endpoints: create, name the route tables of the sites' subnets",
+    ],
+    [
       'a site that does not exist',
       [['site: site-b\n        host: node-2.orders', 'site: siteb\n        host: node-2.orders']],
       "clusters.orders.nodes.node-2.site: there is no site 'siteb'; sites of this cluster: site-a, site-b; did you mean 'site-b'?",
