@@ -3,6 +3,7 @@ import type { SlotItem } from '../cluster/items';
 import type { LogPosition } from '../cluster/position';
 import { comparePositions } from '../cluster/position';
 import { isRejoinError } from '../errors';
+import type { Clock } from '../ports/clock';
 import type { CapturedChanges, DatabaseAddress, DatabaseEngine } from '../ports/database-engine';
 import type { Objects } from '../ports/objects';
 import type { Codec } from './codec';
@@ -13,6 +14,7 @@ import { decodeSegment, encodeSegment } from './segment-object';
 import { listSpans } from './segment-list';
 
 export interface CapturePorts {
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly registry: ClusterRegistry;
   readonly backups: Objects;
   readonly databases: Pick<DatabaseEngine, 'slot' | 'peek' | 'advance' | 'position' | 'writeMarker'>;
@@ -63,6 +65,7 @@ export async function captureSlot(
   let item = begun.item;
   const done = { segments: 0, rows: 0, bytes: 0, drained: false };
   while (done.segments < limits.maxSegments && limits.mayGoOn()) {
+    const lookedAtMs = ports.clock.nowMs();
     const changes = await nextChanges(ports.databases, address, {
       slot: item.name,
       shard: item.shard,
@@ -70,11 +73,13 @@ export async function captureSlot(
     });
     if (changes === null) {
       done.drained = true;
+      item = (await record(ports.registry, cluster, item, { capturedAtMs: lookedAtMs })) ?? item;
       break;
     }
     const storedBytes = await store(ports, cluster, item, changes);
     await ports.databases.advance(address, { slot: item.name, to: changes.to });
-    const recorded = await record(ports.registry, cluster, item, changes.to);
+    const reached = { capturedTo: changes.to, ...(changes.drained ? { capturedAtMs: lookedAtMs } : {}) };
+    const recorded = await record(ports.registry, cluster, item, reached);
     if (recorded === null) {
       return { state: 'ended', reason: `slot '${item.name}' was removed from the registry while it was captured` };
     }
@@ -119,7 +124,7 @@ async function beginCapture(
       reason: `slot '${slotName}' on node '${address.nodeId}' was advanced to ${slot.confirmedTo}, and the stored segments end at ${end}: somebody else reads it`,
     };
   }
-  const recorded = await record(ports.registry, cluster, item, slot.confirmedTo);
+  const recorded = await record(ports.registry, cluster, item, { capturedTo: slot.confirmedTo });
   return recorded === null
     ? { state: 'ended', reason: `slot '${slotName}' is no longer in the registry` }
     : { state: 'usable', item: recorded };
@@ -163,11 +168,14 @@ async function record(
   registry: ClusterRegistry,
   cluster: string,
   item: SlotItem,
-  capturedTo: LogPosition,
+  reached: { readonly capturedTo?: LogPosition; readonly capturedAtMs?: number },
 ): Promise<SlotItem | null> {
   let before: SlotItem | null = item;
-  while (before !== null && comparePositions(before.capturedTo, capturedTo) < 0) {
-    const after: SlotItem = { ...before, capturedTo };
+  while (before !== null) {
+    const after = further(before, reached);
+    if (after === before) {
+      return before;
+    }
     try {
       await registry.replace(cluster, { kind: 'SLOT', value: before }, { kind: 'SLOT', value: after });
       return after;
@@ -179,4 +187,17 @@ async function record(
     }
   }
   return before;
+}
+
+function further(
+  item: SlotItem,
+  reached: { readonly capturedTo?: LogPosition; readonly capturedAtMs?: number },
+): SlotItem {
+  const { capturedTo, capturedAtMs } = reached;
+  const moved = capturedTo !== undefined && comparePositions(item.capturedTo, capturedTo) < 0;
+  const later = capturedAtMs !== undefined && capturedAtMs > (item.capturedAtMs ?? 0);
+  if (!moved && !later) {
+    return item;
+  }
+  return { ...item, ...(moved ? { capturedTo } : {}), ...(later ? { capturedAtMs } : {}) };
 }

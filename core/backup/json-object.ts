@@ -3,7 +3,7 @@ import { messageOf, RejoinError } from '../errors';
 import type { Objects } from '../ports/objects';
 
 /** Reads an object of ours. @throws NotFound; ManifestMismatch when it is not what this version writes */
-export async function readJson<T>(objects: Objects, key: string, schema: z.ZodType<T>): Promise<T> {
+export async function readJson<T>(objects: Pick<Objects, 'read'>, key: string, schema: z.ZodType<T>): Promise<T> {
   const body = await objects.read(key);
   try {
     return schema.parse(JSON.parse(body.toString('utf8')));

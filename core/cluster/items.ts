@@ -83,6 +83,8 @@ export const slotSchema = z.strictObject({
   openedAt: z.string(),
   /** Everything up to this position is stored in segments. */
   capturedTo: z.string(),
+  /** Every write acknowledged before this moment is stored. Absent until a capture has come to the end of the changes. */
+  capturedAtMs: z.number().exactOptional(),
 });
 export type SlotItem = z.infer<typeof slotSchema>;
 

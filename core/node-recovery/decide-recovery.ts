@@ -2,8 +2,8 @@ import type { NodeItem, Shard } from '../cluster/items';
 import type { ClusterSettings, RecoveryPolicy } from '../cluster/settings';
 import type { Peculiarity } from '../ports/database-engine';
 import type { NodeJudgement } from './judge-node';
-import { ownedBy, survivorOf } from './ownership';
 import { baseId } from './replacement';
+import { shardsWithoutSurvivor, type ShardLoss } from './shard-loss';
 import { triggerKind, type RecoveryInput } from './trigger';
 import { inWords } from './witnesses';
 
@@ -12,7 +12,6 @@ export interface RecoveryFacts {
   readonly input: RecoveryInput;
   readonly nowMs: number;
   readonly policy: Pick<RecoveryPolicy, 'minMinutesBetweenReplacements' | 'maxReplacementsPerDay'>;
-  readonly changesEveryMinutes: number;
   readonly layout: ClusterSettings['layout'];
   readonly judgement: Pick<NodeJudgement, 'verdict' | 'reason'>;
   /** The members that do not answer SQL, the node itself included. */
@@ -21,7 +20,11 @@ export interface RecoveryFacts {
   readonly shards: readonly Shard[];
   /** The other executions that run now. */
   readonly running: ReadonlySet<string>;
-  readonly hasUsableBackup: boolean;
+  /**
+   * Of each shard without a survivor: what a backup would lose, or in words why that is not known. Null: no backup is
+   * usable.
+   */
+  readonly losses: readonly (ShardLoss | string)[] | null;
   /** What the survivors' tables have that rows can't be restored with. */
   readonly refusedTables: readonly Peculiarity[];
 }
@@ -160,36 +163,27 @@ function layout(facts: RecoveryFacts): RecoveryDecision | null {
 }
 
 /** Without a living owner, only a backup is left, and it ends with the last capture of changes. */
-function survivors({
-  input,
-  shards,
-  silent,
-  changesEveryMinutes,
-  hasUsableBackup,
-}: RecoveryFacts): RecoveryDecision | null {
-  if (input.planned) {
+function survivors({ input, shards, silent, losses }: RecoveryFacts): RecoveryDecision | null {
+  const lost = input.planned ? [] : shardsWithoutSurvivor(shards, input.nodeId, silent);
+  const [first] = lost;
+  if (first === undefined) {
     return null;
   }
-  const lost = shards
-    .filter((shard) => ownedBy(shard, input.nodeId))
-    .find((shard) => {
-      const survivor = survivorOf(shard, input.nodeId);
-      return survivor === null || silent.includes(survivor);
-    });
-  if (lost === undefined) {
-    return null;
+  if (losses === null) {
+    return refuse(`both owners of ${first.id} are silent, and there is no usable backup: bring one of them back first`);
   }
-  if (!hasUsableBackup) {
-    return refuse(`both owners of ${lost.id} are silent, and there is no usable backup: bring one of them back first`);
+  const unknown = losses.find((loss) => typeof loss === 'string');
+  if (unknown !== undefined) {
+    return refuse(
+      `both owners of ${first.id} are silent, and nobody knows how much a backup would lose: ${unknown}; bring one of them back first`,
+    );
   }
-  const lossSeconds = changesEveryMinutes * 60 + 1;
-  return (input.acceptLossSeconds ?? -1) >= lossSeconds
-    ? // Better said now than after half of the work: rows are restored beside an owner that lives.
-      refuse(
-        `both owners of ${lost.id} are silent, and this version restores only shards that have a living owner, although a loss of ${lossSeconds} s is accepted; bring one of them back, or restore the backup by hand`,
-      )
+  const known = losses.filter((loss) => typeof loss !== 'string');
+  const [worst] = [...known].sort((left, right) => right.lossSeconds - left.lossSeconds);
+  return worst === undefined || (input.acceptLossSeconds ?? -1) >= worst.lossSeconds
+    ? null
     : refuse(
-        `both owners of ${lost.id} are silent: a backup would lose up to ${lossSeconds} s; start again with acceptLossSeconds`,
+        `both owners of ${worst.shard} are silent: a backup would lose up to ${worst.lossSeconds} s; start again with acceptLossSeconds`,
       );
 }
 

@@ -149,6 +149,25 @@ export function shardInSync(shard: Shard): Shard {
   return { id, schemas, epoch, primary, follower, version: shard.version + 1, state: 'in sync', fence };
 }
 
+/**
+ * The shard's item once `successor` has been made its only owner from a backup. Whoever else owned it comes back, if ever,
+ * to a later epoch. The place that is free belongs to the owner that was not replaced.
+ */
+export function shardAfterRestore(shard: Shard, successor: string, fence: Fence): Shard {
+  const others = [shard.primary, shard.follower, shard.lostOwner ?? null];
+  const lostOwner = others.find((owner) => owner !== null && baseId(owner) !== baseId(successor)) ?? shard.primary;
+  return {
+    ...shard,
+    epoch: shard.epoch + 1,
+    version: shard.version + 1,
+    primary: successor,
+    follower: null,
+    state: 'single copy',
+    fence,
+    lostOwner,
+  };
+}
+
 /** The shard's item while its writes are stopped so that its primary can change. */
 export function shardMoving(shard: Shard): Shard {
   if (shard.state !== 'in sync') {

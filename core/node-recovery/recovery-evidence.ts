@@ -28,6 +28,8 @@ export interface RecoveryTrace {
   readonly durability: 'synchronous' | 'asynchronous';
   /** The ids of the shards that were recovered. */
   readonly recovered: readonly string[];
+  /** Those besides of which only a backup was left. */
+  readonly lost: readonly string[];
   readonly shards: readonly Shard[];
   readonly records: readonly StepRecord[];
   readonly visits: readonly StateVisit[];
@@ -62,10 +64,11 @@ const promotionSchema = z.object({
   lossBytes: z.number().nullable(),
   coveredToMs: z.number().nullable(),
 });
-const proofSchema = z.object({ fence: fenceSchema.nullable() });
+const openedSchema = z.object({ shard: z.string(), lossSeconds: z.number() });
+const proofSchema = z.object({ nodeId: z.string(), fence: fenceSchema.nullable() });
 
 /** Followers' fences are in the shards' items, the machine's is in the answer of the step that proved it. */
-function fencesOf({ nodeId, records, shards }: RecoveryTrace): Evidence['fences'] {
+function fencesOf({ records, shards }: RecoveryTrace): Evidence['fences'] {
   const accepted = records
     .filter((record) => record.step === 'fence-node')
     .flatMap((record) => fencingSchema.safeParse(record.result).data?.accepted ?? []);
@@ -73,13 +76,16 @@ function fencesOf({ nodeId, records, shards }: RecoveryTrace): Evidence['fences'
   const ofShards = shards
     .filter((shard) => accepted.includes(shard.id) || promoted.includes(shard.id))
     .flatMap((shard) => (shard.fence === null ? [] : [{ of: shard.id, fence: shard.fence }]));
-  return [...ofShards, ...machineFencesOf(records).map((fence) => ({ of: nodeId, fence }))];
+  return [...ofShards, ...machineFencesOf(records)];
 }
 
-function machineFencesOf(records: readonly StepRecord[]): readonly Fence[] {
+function machineFencesOf(records: readonly StepRecord[]): readonly { readonly of: string; readonly fence: Fence }[] {
   return records
     .filter((record) => record.step === 'prove-stopped')
-    .flatMap((record) => proofSchema.safeParse(record.result).data?.fence ?? []);
+    .flatMap((record) => {
+      const proof = proofSchema.safeParse(record.result).data;
+      return proof === undefined || proof.fence === null ? [] : [{ of: proof.nodeId, fence: proof.fence }];
+    });
 }
 
 function promotionsOf(records: readonly StepRecord[]): readonly z.infer<typeof promotionSchema>[] {
@@ -89,11 +95,22 @@ function promotionsOf(records: readonly StepRecord[]): readonly z.infer<typeof p
     .filter(({ action }) => action === 'promoted');
 }
 
+function openedOf(records: readonly StepRecord[]): readonly z.infer<typeof openedSchema>[] {
+  return records
+    .filter((record) => record.step === 'open-lost-shard')
+    .flatMap((record) => openedSchema.safeParse(record.result).data ?? []);
+}
+
 /**
- * The most that can be lost. Asynchronous: from the moment up to which the promoted owners are known to have everything,
- * until the fence, after which nothing can have been acknowledged; so more than was really lost.
+ * The most that can be lost. Of shards that came from a backup: what was accepted. Asynchronous: from the moment up to
+ * which the promoted owners are known to have everything, until the fence, after which nothing can have been
+ * acknowledged; so more than was really lost.
  */
-function recoveryPointSeconds({ durability, recovered, records }: RecoveryTrace): number | null {
+function recoveryPointSeconds({ durability, recovered, lost, records }: RecoveryTrace): number | null {
+  if (lost.length > 0) {
+    const opened = openedOf(records);
+    return opened.length < lost.length ? null : Math.max(...opened.map(({ lossSeconds }) => lossSeconds));
+  }
   if (recovered.length === 0) {
     return null;
   }
@@ -101,7 +118,7 @@ function recoveryPointSeconds({ durability, recovered, records }: RecoveryTrace)
     return 0;
   }
   const promotions = promotionsOf(records);
-  const fence = machineFencesOf(records)[0];
+  const fence = machineFencesOf(records)[0]?.fence;
   const covered = promotions.flatMap((promotion) => promotion.coveredToMs ?? []);
   if (fence === undefined || promotions.length === 0 || covered.length < promotions.length) {
     return null;
@@ -137,12 +154,14 @@ function checksOf(trace: RecoveryTrace, fences: Evidence['fences']): readonly Ch
   const inSync = mine.filter((shard) => shard.state === 'in sync');
   const owned = mine.filter((shard) => shard.primary === replacement || shard.follower === replacement);
   const old = shards.filter((shard) => shard.primary === nodeId || shard.follower === nodeId);
-  const machine = fences.filter(({ fence }) => fence.kind === 'machine');
+  const machine = fences.filter(({ of, fence }) => of === nodeId && fence.kind === 'machine');
+  const opened = openedOf(trace.records);
   return [
     check('shards with two owners in sync', recovered.length, inSync.length),
     check('shards owned by the replacement', recovered.length, owned.length),
     check('shards still owned by the failed node', 0, old.length),
     check('proofs that the failed machine is stopped', 1, machine.length),
+    ...(trace.lost.length === 0 ? [] : [check('shards opened from a backup', trace.lost.length, opened.length)]),
   ];
 }
 
@@ -156,6 +175,11 @@ function figuresOf({ restored, recovered, records, durability }: RecoveryTrace):
     ...(durability === 'synchronous'
       ? []
       : [{ name: reportedLossFigure, value: lost.length === 0 ? null : Math.max(...lost), unit: 'bytes' }]),
+    ...openedOf(records).map(({ shard, lossSeconds }) => ({
+      name: `acknowledged writes of ${shard} that are lost at most`,
+      value: lossSeconds,
+      unit: 'seconds',
+    })),
     { name: 'shards recovered', value: recovered.length, unit: 'shards' },
     { name: 'rows restored', value: restored?.rows ?? null, unit: 'rows' },
     { name: 'bytes restored', value: restored?.bytes ?? null, unit: 'bytes' },

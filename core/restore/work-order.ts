@@ -37,8 +37,8 @@ export const workShardSchema = z.strictObject({
   epoch: z.int(),
   /** The slot that keeps its changes, and that replication goes on from later. */
   slot: z.string(),
-  /** The surviving owner: the source of everything that is not in storage. */
-  survivor: z.string(),
+  /** The surviving owner: the source of everything that is not in storage. Null: there is none, and only a backup is left. */
+  survivor: z.string().nullable(),
   /** False only where a rehearsal leaves the node filter out. */
   owned: z.boolean(),
   /** Key of the description by which its tables are made. */

@@ -26,7 +26,7 @@ const inputSchema = z.strictObject({
 
 const probeTimeoutMs = 2_000;
 
-export type StopProof = Readonly<{ proved: boolean; fence: Fence | null; reason: string }>;
+export type StopProof = Readonly<{ nodeId: string; proved: boolean; fence: Fence | null; reason: string }>;
 
 /** Asks the machine API and probes of every site whether a machine has stopped (rule 7). Changes nothing. */
 export const makeStep = (ports: Ports) =>
@@ -51,7 +51,7 @@ export const makeStep = (ports: Ports) =>
           }),
         })),
       );
-      return proveStopped({ stopped: seen.stopped, api: seen.api, probes }, ports.clock.nowMs());
+      return { nodeId, ...proveStopped({ stopped: seen.stopped, api: seen.api, probes }, ports.clock.nowMs()) };
     },
   );
 

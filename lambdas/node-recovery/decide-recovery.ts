@@ -1,16 +1,30 @@
 import * as z from 'zod';
-import { databases, executions, machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
+import {
+  backups,
+  databases,
+  executions,
+  machines,
+  managedDatabases,
+  registry,
+  settings,
+  stepPorts,
+} from '../../adapters/ports';
+import { readJson } from '../../core/backup/json-object';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import type { BackupItem, NodeItem, Shard } from '../../core/cluster/items';
+import { manifestSchema } from '../../core/cluster/manifest';
 import type { ClusterSettings } from '../../core/cluster/settings';
 import { chooseStrategy, newestUsableBackup, type Snapshot } from '../../core/node-recovery/choose-strategy';
 import { decideRecovery, type RecoveryDecision } from '../../core/node-recovery/decide-recovery';
 import { judgementSchema } from '../../core/node-recovery/judge-node';
 import { ownedBy, survivorOf } from '../../core/node-recovery/ownership';
+import { lossOf, shardsWithoutSurvivor, type ShardLoss } from '../../core/node-recovery/shard-loss';
 import { recoveryInputSchema } from '../../core/node-recovery/trigger';
+import { opinionSchema } from '../../core/node-recovery/witnesses';
 import type { DatabaseEngine, Peculiarity } from '../../core/ports/database-engine';
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
+import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
 import type { Executions, Settings } from '../../core/ports/surroundings';
 import type { Strategy } from '../../core/restore/work-order';
@@ -23,6 +37,7 @@ interface Ports extends StepPorts {
   readonly managedDatabases: Pick<ManagedDatabases, 'snapshots'>;
   readonly databases: Pick<DatabaseEngine, 'preflight'>;
   readonly executions: Pick<Executions, 'running'>;
+  readonly backups: Pick<Objects, 'read'>;
 }
 
 const inputSchema = recoveryInputSchema.extend({
@@ -33,8 +48,12 @@ const inputSchema = recoveryInputSchema.extend({
 export type Decided = RecoveryDecision & {
   /** Null unless the node is replaced. */
   readonly strategy: Strategy | null;
-  /** The node filter: the shards that the node owned before anything was promoted. */
+  /** The node filter: the shards that the node owned before anything was promoted, and that another node has. */
   readonly shards: string[];
+  /** Those that only a backup has. */
+  readonly lost: ShardLoss[];
+  /** Nodes besides that may still accept writes of lost shards: each is proved stopped first. */
+  readonly otherPrimaries: string[];
 };
 
 /** Decides whether a node is replaced, and from what its rows are restored. Changes nothing, so it is safe to repeat. */
@@ -53,18 +72,19 @@ export const makeStep = (ports: Ports) =>
       ]);
       const owned = shards.filter((shard) => ownedBy(shard, input.nodeId));
       const nowMs = ports.clock.nowMs();
+      const gone = input.planned ? [] : shardsWithoutSurvivor(owned, input.nodeId, confirmation.silent);
+      const losses = await lossesOf(ports, { cluster, nodeId: input.nodeId, gone, backups, nowMs });
       const decision = decideRecovery({
         input,
         nowMs,
         policy: cluster.policy,
         layout: cluster.layout,
-        changesEveryMinutes: cluster.backup.changesEveryMinutes,
         judgement: confirmation,
         silent: confirmation.silent,
         nodes,
         shards,
         running: new Set(running.filter((execution) => execution !== context.run.execution)),
-        hasUsableBackup: newestUsableBackup(backupFacts(cluster, backups, nowMs)).backup !== null,
+        losses,
         refusedTables:
           confirmation.verdict === 'unknown'
             ? []
@@ -72,17 +92,59 @@ export const makeStep = (ports: Ports) =>
       });
       const node = nodes.find((candidate) => candidate.id === input.nodeId);
       if (decision.action !== 'replace' || node === undefined) {
-        return { ...decision, strategy: null, shards: [] };
+        return { ...decision, strategy: null, shards: [], lost: [], otherPrimaries: [] };
       }
       const strategy = chooseStrategy({
         ...backupFacts(cluster, backups, nowMs),
         layout: cluster.layout,
         machineKind: node.machineKind,
-        snapshot: await newestSnapshot(ports, node, cluster.name),
+        // What only a backup has comes from that backup, and so does the rest.
+        snapshot: gone.length > 0 ? null : await newestSnapshot(ports, node, cluster.name),
       });
-      return { ...decision, strategy, shards: owned.map((shard) => shard.id) };
+      const lost = (losses ?? []).filter((loss) => typeof loss !== 'string');
+      return {
+        ...decision,
+        reason: [decision.reason, ...lost.map(inWordsOf)].join('; '),
+        strategy,
+        shards: owned.filter((shard) => !gone.includes(shard)).map((shard) => shard.id),
+        lost,
+        otherPrimaries: [...new Set(lost.flatMap(({ otherPrimary }) => otherPrimary ?? []))],
+      };
     },
   );
+
+/** Null: no backup is usable. Reads a backup's manifest only where a shard has nothing else. */
+async function lossesOf(
+  ports: Pick<Ports, 'registry' | 'backups'>,
+  about: {
+    readonly cluster: ClusterSettings;
+    readonly nodeId: string;
+    readonly gone: readonly Shard[];
+    readonly backups: readonly BackupItem[];
+    readonly nowMs: number;
+  },
+): Promise<readonly (ShardLoss | string)[] | null> {
+  const { cluster, nodeId, gone, nowMs } = about;
+  if (gone.length === 0) {
+    return [];
+  }
+  const { backup } = newestUsableBackup(backupFacts(cluster, about.backups, nowMs));
+  if (backup === null) {
+    return null;
+  }
+  const [manifest, slots, items] = await Promise.all([
+    readJson(ports.backups, backup.manifestKey, manifestSchema),
+    new ClusterRegistry(ports.registry).slots(cluster.name),
+    ports.registry.list(`CLUSTER#${cluster.name}`, 'OPINION#'),
+  ]);
+  const opinions = items.map((item) => opinionSchema.parse(item.value));
+  const { changesEveryMinutes } = cluster.backup;
+  return gone.map((shard) => lossOf({ shard, nodeId, backup, manifest, slots, opinions, changesEveryMinutes, nowMs }));
+}
+
+function inWordsOf(loss: ShardLoss): string {
+  return `${loss.shard} comes from a backup whose changes end at ${loss.capturedTo} of ${loss.logOf}'s log: up to ${loss.lossSeconds} s of its writes are lost`;
+}
 
 function backupFacts(cluster: ClusterSettings, backups: readonly BackupItem[], nowMs: number) {
   return { backups, shardCount: cluster.shardCount, maxBackupAgeDays: cluster.backup.maxAgeDays, nowMs };
@@ -128,4 +190,5 @@ export const handler = makeStep({
   managedDatabases: managedDatabases(),
   databases: databases(),
   executions: executions(),
+  backups: backups(),
 });

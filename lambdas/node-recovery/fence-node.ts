@@ -26,6 +26,8 @@ const inputSchema = z.strictObject({
   trigger: triggerSchema,
   reason: z.string(),
   planned: z.boolean(),
+  /** `primary elsewhere`: not the node that is replaced, but one whose shards come from a backup with its own. */
+  role: z.enum(['replaced', 'primary elsewhere']),
   lease: leaseSchema,
 });
 
@@ -62,11 +64,13 @@ export const makeStep = (ports: Ports) =>
       if (input.planned) {
         requireNothingOwned(input.nodeId, shards);
       }
-      await noteDecision(ports, clusterRegistry, input, run.execution);
+      if (input.role === 'replaced') {
+        await noteDecision(ports, clusterRegistry, input, run.execution);
+      }
       const automatic = !input.planned && triggerKind(input.trigger) !== 'manual';
       await markSilent(clusterRegistry, input.cluster, node, {
-        builder: run.execution,
-        replacedAtMs: automatic ? ports.clock.nowMs() : null,
+        builder: input.role === 'replaced' ? run.execution : node.builder,
+        replacedAtMs: automatic && input.role === 'replaced' ? ports.clock.nowMs() : null,
       });
       const machineFence =
         node.machineKind === 'ec2' ? await stopMachine(ports, node) : await stopManaged(ports, node, cluster);
@@ -117,9 +121,9 @@ async function markSilent(
   clusterRegistry: ClusterRegistry,
   cluster: string,
   node: NodeItem,
-  marks: { readonly builder: string; readonly replacedAtMs: number | null },
+  marks: { readonly builder: string | null; readonly replacedAtMs: number | null },
 ): Promise<void> {
-  if (node.builder === marks.builder) {
+  if (node.builder === marks.builder && node.state === 'silent') {
     return;
   }
   const recent =

@@ -43,6 +43,7 @@ const inputSchema = z.strictObject({
   reason: z.string().nullable(),
   failure: failureSchema.nullable(),
   shards: z.array(z.string()),
+  lost: z.array(z.string()),
   replacement: z.object({ nodeId: z.string() }).nullable(),
   restored: restoredSchema.nullable(),
 });
@@ -82,6 +83,7 @@ export const makeStep = (ports: Ports) =>
           outcome: ending.outcome,
           startedAtMs,
           recovered: input.shards,
+          lost: input.lost,
           records,
           visits,
           restored: input.restored,

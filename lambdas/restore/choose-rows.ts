@@ -54,8 +54,10 @@ const inputSchema = z.strictObject({
   execution: z.string(),
   strategy: strategySchema,
   replacement: replacementSchema,
-  /** The shards that the failed node owned: the node filter. */
-  shards: z.array(z.string()).min(1),
+  /** The shards that the failed node owned and another node has: the node filter. */
+  shards: z.array(z.string()),
+  /** Those that only the backup has. */
+  lost: z.array(z.string()),
   /** 2 when these shards start again because their slot was lost. */
   attempt: z.int().min(1).max(2),
 });
@@ -79,7 +81,9 @@ export const makeStep = (ports: Ports) =>
     const shards: WorkShard[] = [];
     const items: Omit<WorkItem, 'number'>[] = [];
     for (const shard of choice.shards) {
-      const { work, items: itsItems } = await chooseShard(choice, shard);
+      const { work, items: itsItems } = input.lost.includes(shard.id)
+        ? await chooseLost(choice, shard)
+        : await chooseShard(choice, shard);
       shards.push(work);
       items.push(...itsItems);
     }
@@ -120,8 +124,8 @@ async function makeChoice(ports: Ports, input: Input, keys: RunKeys): Promise<Ch
   const manifest = await readManifest(ports, input, (await clusters.meta(cluster)).shardCount);
   const all = await clusters.shards(cluster);
   const wanted = ports.ablations.includes('node-filter') && strategy.kind === 'backup' && input.attempt === 1;
-  const shards = wanted ? all : all.filter((shard) => input.shards.includes(shard.id));
-  const missing = input.shards.find((id) => !all.some((shard) => shard.id === id));
+  const shards = wanted ? all : all.filter(({ id }) => input.shards.includes(id) || input.lost.includes(id));
+  const missing = [...input.shards, ...input.lost].find((id) => !all.some((shard) => shard.id === id));
   if (missing !== undefined) {
     throw new RejoinError('NotFound', `cluster '${cluster}' has no shard '${missing}'`);
   }
@@ -163,6 +167,48 @@ async function chooseShard(
   return { work, items };
 }
 
+/** Nobody else has it: its tables are made as they were, and nothing stands in for what is missing or damaged. */
+async function chooseLost(
+  choice: Choice,
+  shard: Shard,
+): Promise<{ readonly work: WorkShard; readonly items: readonly Omit<WorkItem, 'number'>[] }> {
+  const { ports, input, keys, manifest } = choice;
+  if (manifest === null) {
+    throw new RejoinError(
+      'ManifestMismatch',
+      `${shard.id} has no living owner, and the strategy '${input.strategy.kind}' names no backup to restore it from`,
+    );
+  }
+  const entry = manifestShard(manifest, shard.id);
+  const schema = await readJson(ports.backups, entry.schemaKey, schemaDescriptionSchema);
+  await writeJson(ports.backups, keys.schema(shard.id), schema);
+  const items = await backupItems(choice, manifest, entry);
+  const damaged = items.find((item) => item.damage !== null);
+  if (damaged !== undefined) {
+    throw new RejoinError(
+      'ChunkDamaged',
+      `${damaged.damage ?? ''}, and ${shard.id} has no living owner to read it from`,
+    );
+  }
+  const work: WorkShard = {
+    shard: shard.id,
+    schemas: shard.schemas,
+    epoch: shard.epoch,
+    slot: joinName(shard),
+    survivor: null,
+    owned: true,
+    schemaKey: keys.schema(shard.id),
+    rowsFrom: 'backup',
+    reason: `no owner of ${shard.id} lives`,
+    lineage: lineageOf(entry),
+  };
+  return { work, items };
+}
+
+function lineageOf({ slot, epoch, primary, changesFrom }: Manifest['shards'][number]): Lineage {
+  return { slot, epoch, primary, changesFrom };
+}
+
 async function workOf(
   choice: Choice,
   shard: Shard,
@@ -196,9 +242,7 @@ async function storedChanges(choice: Choice, manifest: Manifest, shard: string, 
   const entry = manifestShard(manifest, shard);
   const then = await readJson(choice.ports.backups, entry.schemaKey, schemaDescriptionSchema);
   const difference = tablesDiffer(then, schema);
-  const { slot, epoch, primary, changesFrom } = entry;
-  const lineage: Lineage | null = difference === null ? { slot, epoch, primary, changesFrom } : null;
-  return { entry, difference, lineage };
+  return { entry, difference, lineage: difference === null ? lineageOf(entry) : null };
 }
 
 /** Whether the instance that was restored from a snapshot has the shard's rows in tables as they are now. */

@@ -9,7 +9,7 @@ import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
 import type { Settings } from '../../core/ports/surroundings';
 import { RunKeys } from '../../core/restore/run-keys';
-import { replacementSchema, restoreSlotSchema } from '../../core/restore/work-order';
+import { replacementSchema } from '../../core/restore/work-order';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
 interface Ports extends StepPorts {
@@ -23,7 +23,7 @@ const inputSchema = z.strictObject({
   cluster: z.string(),
   execution: z.string(),
   replacement: replacementSchema,
-  slot: restoreSlotSchema,
+  shard: z.string(),
   /** Grows when shards start again: the answers of an earlier attempt are none for this one. */
   attempt: z.int().min(1),
 });
@@ -36,7 +36,7 @@ export const makeStep = (ports: Ports) =>
   defineStep(ports, { name: 'finish-tables', input: inputSchema, effect: 'changes' }, async (input) => {
     const clusters = new ClusterRegistry(ports.registry);
     const target = await new AddressBook(clusters, ports.settings).at(input.cluster, input.replacement);
-    const { shard } = input.slot;
+    const { shard } = input;
     const { schemas, epoch } = await clusters.shard(input.cluster, shard);
     const schemaKey = new RunKeys(input.cluster, input.execution).schema(shard);
     const schema = await readJson(ports.backups, schemaKey, schemaDescriptionSchema);

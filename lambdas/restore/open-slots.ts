@@ -59,14 +59,18 @@ export const makeStep = (ports: Ports) =>
     const owned = order.shards.filter((shard) => shard.owned);
     const slots: RestoreSlot[] = [];
     for (const shard of owned) {
-      slots.push(await openSlot(ports, addresses, input.cluster, shard));
+      if (shard.survivor !== null) {
+        slots.push(await openSlot(ports, addresses, input.cluster, { ...shard, survivor: shard.survivor }));
+      }
     }
     await captureLineages(ports, { clusters, addresses, cluster: input.cluster, shards: owned }, context);
     const opened = new Set(slots.map((slot) => slot.shard));
     return { slots: [...input.kept.filter((slot) => !opened.has(slot.shard)), ...slots] };
   });
 
-async function openSlot(ports: Ports, addresses: AddressBook, cluster: string, work: WorkShard): Promise<RestoreSlot> {
+type Survived = WorkShard & { readonly survivor: string };
+
+async function openSlot(ports: Ports, addresses: AddressBook, cluster: string, work: Survived): Promise<RestoreSlot> {
   const { shard, schemas, epoch, slot } = work;
   const address = await addresses.of(cluster, work.survivor);
   for (let back = 1; back <= epochsBack && back < epoch; back += 1) {
@@ -92,7 +96,9 @@ interface Lineages {
 
 /** What can't be captured now is no harm: the comparison of rows finds and repairs what it would have told. */
 async function captureLineages(ports: Ports, work: Lineages, context: StepContext): Promise<void> {
-  const alive = work.shards.filter(({ lineage, survivor }) => lineage?.primary === survivor);
+  const alive = work.shards.filter(
+    (shard): shard is Survived => shard.survivor !== null && shard.lineage?.primary === shard.survivor,
+  );
   if (alive.length === 0) {
     return;
   }

@@ -4,6 +4,7 @@ import { backups, databases, registry, settings, stepPorts } from '../../adapter
 import type { Codec } from '../../core/backup/codec';
 import { AddressBook } from '../../core/cluster/address-book';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
+import { RejoinError } from '../../core/errors';
 import type { DatabaseEngine } from '../../core/ports/database-engine';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
@@ -35,7 +36,11 @@ const inputSchema = z.strictObject({
 /** Left for the segment that was begun, and the answer. */
 const reserveMs = 120_000;
 
-/** Replays a shard's stored segments after its rows, in order, as far as they lead without a gap. */
+/**
+ * Replays a shard's stored segments after its rows, in order, as far as they lead without a gap.
+ *
+ * @throws LossNotAccepted when that is not to their end, and no owner lives whose rows could be compared afterwards
+ */
 export const makeStep = (ports: Ports) =>
   defineStep(ports, { name: 'replay-segments', input: inputSchema, effect: 'changes' }, async (input, context) => {
     const { work } = await readWorkShard(ports.backups, input.workKey, input.shard);
@@ -46,6 +51,12 @@ export const makeStep = (ports: Ports) =>
     const target = await addresses.at(input.cluster, input.replacement);
     const order = { cluster: input.cluster, shard: work.shard, lineage: work.lineage };
     const replayed = await replaySegments(ports, target, order, () => context.remainingMs() > reserveMs);
+    if (work.survivor === null && replayed.stoppedBy !== null) {
+      throw new RejoinError(
+        'LossNotAccepted',
+        `the stored changes of ${work.shard} could be replayed to ${replayed.appliedTo} only: ${replayed.stoppedBy}; no owner lives to compare with, so more would be lost than was accepted`,
+      );
+    }
     return { shard: work.shard, ...replayed };
   });
 

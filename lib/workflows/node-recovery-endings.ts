@@ -86,6 +86,7 @@ export class NodeRecoveryEndings {
         reason: '{% $reason %}',
         failure: '{% $failure %}',
         shards: '{% $shards %}',
+        lost: '{% $lostShards %}',
         replacement: '{% $replacement %}',
         restored: '{% $restored %}',
       },

@@ -1,7 +1,8 @@
+import { Fail, Map, Pass, ProvideItems } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { NodeRecoveryEndings } from './node-recovery-endings';
 import type { NodeRecoverySteps } from './node-recovery-steps';
-import { answer, expression, forEach } from './states';
+import { answer, choice, expression, forEach, is, pause } from './states';
 
 /** How often somebody else is waited for. */
 export const tries = { lease: 20, leaseAgain: 40, stop: 20, machine: 40, managed: 120, moves: 3 } as const;
@@ -17,6 +18,7 @@ export function nodeRecoveryStates(scope: Construct, steps: NodeRecoverySteps, e
     ...decisionStates(steps, endings),
     ...fenceStates(scope, steps, endings),
     ...plannedStates(scope, steps, endings),
+    ...lostStates(scope, steps, endings),
     ...replacementStates(steps, endings),
     ...joiningStates(scope, steps, endings),
   };
@@ -40,6 +42,9 @@ function decisionStates(steps: NodeRecoverySteps, { failedEarly, undoIfLaunched 
       actionReason: answer('reason'),
       strategy: answer('strategy'),
       shards: answer('shards'),
+      lost: answer('lost'),
+      lostShards: expression('[$states.result.Payload.lost.shard]'),
+      otherPrimaries: answer('otherPrimaries'),
     },
     otherwise: failedEarly,
   });
@@ -58,6 +63,7 @@ function fenceStates(scope: Construct, steps: NodeRecoverySteps, { undo }: NodeR
       trigger: '{% $trigger %}',
       reason: '{% $actionReason %}',
       planned: '{% $planned %}',
+      role: 'replaced',
       lease: '{% $lease %}',
     },
     assign: { machineFirst: answer('machineFirst'), machineFence: answer('machineFence') },
@@ -109,6 +115,7 @@ function plannedStates(scope: Construct, steps: NodeRecoverySteps, endings: Node
       trigger: '{% $trigger %}',
       reason: '{% $actionReason %}',
       planned: '{% $planned %}',
+      role: 'replaced',
       lease: '{% $lease %}',
     },
     assign: { machineFence: answer('machineFence') },
@@ -120,6 +127,85 @@ function plannedStates(scope: Construct, steps: NodeRecoverySteps, endings: Node
     otherwise: notFinished,
   });
   return { planMovesAway, moveAway, fenceReplaced, proveReplaced };
+}
+
+/**
+ * What shards have besides of which only a backup is left: whoever else may accept their writes is proved stopped before
+ * anything is launched, and they are opened before anything is handed over.
+ */
+function lostStates(scope: Construct, steps: NodeRecoverySteps, { undo }: NodeRecoveryEndings) {
+  const failed = (name: string) =>
+    Fail.jsonata(scope, name, { error: expression('$itemFailure.Error'), cause: expression('$itemFailure.Cause') });
+  const notFenced = failed('Another primary could not be fenced');
+  const prove = steps.proveStopped.state('Prove that another primary is stopped', {
+    input: { cluster: '{% $cluster %}', nodeId: '{% $other %}', machineFence: '{% $otherFence %}' },
+    assign: { proof: answer('fence'), proofReason: answer('reason'), proofTries: '{% $proofTries + 1 %}' },
+    otherwise: notFenced,
+    failureVariable: 'itemFailure',
+  });
+  const fence = steps.fenceNode.state('Fence another primary', {
+    input: {
+      cluster: '{% $cluster %}',
+      nodeId: '{% $other %}',
+      trigger: '{% $trigger %}',
+      reason: '{% $actionReason %}',
+      planned: false,
+      role: 'primary elsewhere',
+      lease: '{% $lease %}',
+    },
+    assign: { otherFence: answer('machineFence') },
+    otherwise: notFenced,
+    failureVariable: 'itemFailure',
+  });
+  const fenceOthers = Map.jsonata(scope, 'Fence the other primaries', {
+    items: ProvideItems.jsonata('{% $otherPrimaries %}'),
+    maxConcurrency: 4,
+    outputs: {},
+    assign: { otherFences: '{% $states.result %}' },
+  });
+  fenceOthers.itemProcessor(
+    Pass.jsonata(scope, 'Take another primary', {
+      assign: { other: '{% $states.context.Map.Item.Value %}', proofTries: 0 },
+    })
+      .next(fence)
+      .next(prove)
+      .next(
+        choice(scope, 'Is the other primary stopped?')
+          .when(
+            is('$proof != null'),
+            Pass.jsonata(scope, 'Another primary is stopped', {
+              outputs: { nodeId: '{% $other %}', fence: '{% $proof %}' },
+            }),
+          )
+          .when(
+            is(`$proofTries < ${tries.stop}`),
+            pause(scope, 'Wait for the other stop', '$proofTries', 15).next(prove),
+          )
+          .otherwise(
+            Fail.jsonata(scope, 'Another primary is not proved stopped', {
+              error: 'FenceNotProved',
+              cause: '{% $proofReason %}',
+            }),
+          ),
+      ),
+  );
+  fenceOthers.addCatch(undo, { errors: ['States.ALL'], assign: { failure: '{% $states.errorOutput %}' } });
+  const openLost = forEach(scope, 'Open the shards that only a backup had', {
+    items: '$lost',
+    concurrency: 1,
+    step: steps.openLostShard,
+    input: {
+      cluster: '{% $cluster %}',
+      replacement: '{% $replacement %}',
+      loss: '{% $states.input %}',
+      fences: "{% $append([{'nodeId': $nodeId, 'fence': $fence}], $otherFences) %}",
+      lease: '{% $lease %}',
+    },
+    one: 'Open a shard from its backup',
+    failed: 'A shard could not be opened from its backup',
+    otherwise: undo,
+  });
+  return { fenceOthers, openLost };
 }
 
 function replacementStates(steps: NodeRecoverySteps, { undo }: NodeRecoveryEndings) {
@@ -199,7 +285,7 @@ function joiningStates(
     assign: {
       outcome: 'recovered',
       reason: expression(
-        "$replacement.nodeId & ' has taken the place of ' & $nodeId & ': ' & $string($restored.comparedRows) & ' rows compared equal, ' & $string($count($restored.slots)) & ' shards in sync'",
+        "$replacement.nodeId & ' has taken the place of ' & $nodeId & ': ' & $string($restored.comparedRows) & ' rows compared equal, ' & $string($count($restored.slots)) & ' shards in sync' & ($count($lost) = 0 ? '' : '; ' & $join($lostShards, ', ') & ' came from a backup, and up to ' & $string($max($lost.lossSeconds)) & ' s of acknowledged writes are lost')",
       ),
     },
     otherwise: notFinished,

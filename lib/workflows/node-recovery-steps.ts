@@ -18,7 +18,7 @@ import {
 } from '../../adapters/aws/managed-databases.permissions';
 import { metricsPublish } from '../../adapters/aws/metrics.permissions';
 import { notificationsPublish } from '../../adapters/aws/notifications.permissions';
-import { evidenceWrite } from '../../adapters/aws/objects.permissions';
+import { backupsRead, evidenceWrite } from '../../adapters/aws/objects.permissions';
 import { proberUse } from '../../adapters/aws/prober.permissions';
 import { settingsRead } from '../../adapters/aws/settings.permissions';
 import { Step, type StepProps } from '../constructs/step';
@@ -33,6 +33,7 @@ type StepName =
   | 'proveStopped'
   | 'launchReplacement'
   | 'waitForReplacement'
+  | 'openLostShard'
   | 'handOver'
   | 'planRebalance'
   | 'rebalanceShard'
@@ -56,7 +57,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
     entry: 'node-recovery/decide-recovery',
     timeout: Duration.seconds(5),
     reaches: 'databases',
-    uses: [machinesObserve, managedObserve, executionsRead('node-recovery')],
+    uses: [machinesObserve, managedObserve, executionsRead('node-recovery'), backupsRead],
   },
   takeLease: { entry: 'machines/take-lease', timeout: Duration.seconds(5) },
   releaseLease: { entry: 'machines/release-lease', timeout: Duration.seconds(5) },
@@ -87,6 +88,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
     reaches: 'databases',
     uses: [machinesObserve, managedObserve, managedQuarantine, dnsRead, dnsChange],
   },
+  openLostShard: { entry: 'node-recovery/open-lost-shard', timeout: Duration.seconds(60), reaches: 'databases' },
   handOver: { entry: 'node-recovery/hand-over', timeout: Duration.minutes(5), reaches: 'databases' },
   planRebalance: { entry: 'node-recovery/plan-rebalance', timeout: Duration.seconds(10) },
   rebalanceShard: { entry: 'node-recovery/rebalance-shard', timeout: Duration.seconds(30), reaches: 'databases' },

@@ -78,8 +78,12 @@ function story(scope: Construct): IChainable {
       .when(is('$machineFirst'), states.prove)
       .otherwise(states.promote),
   );
+  const othersThenRelease = choice(scope, 'May others still accept writes of lost shards?')
+    .when(is('$count($otherPrimaries) > 0'), states.fenceOthers)
+    .otherwise(states.release);
+  states.fenceOthers.next(states.release);
   states.promote.next(
-    choice(scope, 'Is the stop proved already?').when(is('$fence != null'), states.release).otherwise(states.prove),
+    choice(scope, 'Is the stop proved already?').when(is('$fence != null'), othersThenRelease).otherwise(states.prove),
   );
   states.prove.next(
     choice(
@@ -87,7 +91,7 @@ function story(scope: Construct): IChainable {
       'Is the stop proved?',
       ending('needs an operator', "'the fence is not proved: ' & $stopReason").assign,
     )
-      .when(is('$fence != null and $promoted'), states.release)
+      .when(is('$fence != null and $promoted'), othersThenRelease)
       .when(is('$fence != null'), states.promote)
       .when(is(`$stopTries < ${tries.stop}`), pause(scope, 'Wait for the stop', '$stopTries', 15).next(states.prove))
       .otherwise(end),
@@ -121,6 +125,7 @@ function story(scope: Construct): IChainable {
   rows.end.next(states.takeLeaseAgain);
   states.takeLeaseAgain.next(
     choice(scope, 'Is the lease ours again?', failure('LeaseHeld', '$leaseReason'))
+      .when(is('$lease != null and $count($lost) > 0'), states.openLost)
       .when(is('$lease != null'), states.handOver)
       .when(
         is(`$againTries < ${tries.leaseAgain}`),
@@ -128,6 +133,7 @@ function story(scope: Construct): IChainable {
       )
       .otherwise(undo),
   );
+  states.openLost.next(states.handOver);
   states.handOver
     .next(states.planRebalance)
     .next(states.rebalance)
@@ -176,6 +182,10 @@ function noteInput(scope: Construct): Pass {
       restored: null,
       failure: null,
       shards: [],
+      lost: [],
+      lostShards: [],
+      otherPrimaries: [],
+      otherFences: [],
       changeId: null,
       promoted: false,
       leaseTries: 0,

@@ -22,7 +22,8 @@ const maxBuildTurns = 410;
 
 /**
  * Restores a node's rows, from 'Choose the rows to restore' to the proof that they are in sync. Reads the variables
- * `$cluster`, `$replacement`, `$strategy` and `$shards`; leaves `$restored`.
+ * `$cluster`, `$replacement`, `$strategy`, `$shards` and, for those that only a backup has, `$lostShards`; leaves
+ * `$restored`.
  *
  * Rows first, then the keys that changes need, then changes pass after pass, then the comparison. Foreign keys, unique
  * constraints and triggers come last: until the comparison has repaired what a lineage's gap left out, rows may break them.
@@ -43,6 +44,7 @@ export class RestoreRows extends Construct {
       assign: {
         attempt: 1,
         reload: '{% $shards %}',
+        reloadLost: '{% $lostShards %}',
         keptSlots: [],
         passes: [],
         passHistory: [],
@@ -68,7 +70,11 @@ export class RestoreRows extends Construct {
       .next(this.buildIndexes())
       .next(this.replaySegments())
       .next(
-        choice(this, 'Are the passes left out?').when(is("'passes' in $work.ablated"), sumUp).otherwise(capturePass),
+        choice(this, 'Are there passes to make?')
+          .when(is("'passes' in $work.ablated"), sumUp)
+          // Nobody has what only a backup had: nothing comes after it, and there is nothing to compare it with.
+          .when(is('$count($slots) = 0'), finishTables)
+          .otherwise(capturePass),
       );
     capturePass
       .next(measure)
@@ -86,7 +92,9 @@ export class RestoreRows extends Construct {
           .otherwise(repairRows),
       );
     repairRows.next(capturePass);
-    finishTables.next(capturePass);
+    finishTables.next(
+      choice(this, 'Is there a survivor to go on with?').when(is('$count($slots) = 0'), sumUp).otherwise(capturePass),
+    );
     this.restart.next(chooseRows);
     this.start = start;
     this.end = sumUp;
@@ -119,6 +127,7 @@ export class RestoreRows extends Construct {
         strategy: '{% $strategy %}',
         replacement: '{% $replacement %}',
         shards: '{% $reload %}',
+        lost: '{% $reloadLost %}',
         attempt: '{% $attempt %}',
       },
       assign: { work: '{% $states.result.Payload %}' },
@@ -395,7 +404,7 @@ export class RestoreRows extends Construct {
       input: {
         ...this.target,
         execution: '{% $states.context.Execution.Name %}',
-        slot: '{% $states.context.Map.Item.Value %}',
+        shard: '{% $states.context.Map.Item.Value %}',
         attempt: '{% $attempt %}',
       },
       otherwise: iterationFailed(this, 'Tables of a shard could not be finished', 'shardFailure'),
@@ -403,7 +412,7 @@ export class RestoreRows extends Construct {
     });
     return this.eachOf({
       name: 'Finish the tables',
-      items: '{% $slots %}',
+      items: '{% $append($map($slots, function($slot) { $slot.shard }), $lostShards) %}',
       maxConcurrency: 4,
       story: state,
       assign: { finished: true, ...newSeries },
@@ -427,6 +436,7 @@ export class RestoreRows extends Construct {
         attempt: '{% $states.result.Payload.attempt %}',
         reload: '{% $states.result.Payload.shards %}',
         keptSlots: '{% $states.result.Payload.kept %}',
+        reloadLost: [],
         round: 1,
         finished: false,
         ...newSeries,

@@ -7,6 +7,8 @@ export interface RowRecord {
   readonly shard: number;
   /** The state that was acknowledged; null: acknowledged as deleted, or never there. */
   acknowledged: RowState | null;
+  /** When it was acknowledged; 0: before the load began. */
+  readonly acknowledgedAtMs: number;
   /** The outcome of a write that was sent but never answered; undefined: there is none. */
   unanswered: RowState | null | undefined;
 }
@@ -32,17 +34,18 @@ export class Ledger {
 
   /** A row that was there before the load began. */
   adopt(row: RowName, shard: number, state: RowState): void {
-    this.rows.set(row, { shard, acknowledged: state, unanswered: undefined });
+    this.rows.set(row, { shard, acknowledged: state, acknowledgedAtMs: 0, unanswered: undefined });
   }
 
   /** A write was answered with success. */
-  acknowledge(row: RowName, shard: number, state: RowState | null): void {
-    this.rows.set(row, { shard, acknowledged: state, unanswered: undefined });
+  acknowledge(row: RowName, shard: number, state: RowState | null, atMs = Date.now()): void {
+    this.rows.set(row, { shard, acknowledged: state, acknowledgedAtMs: atMs, unanswered: undefined });
   }
 
   /** A write was sent, and nobody said what became of it. A new row that was not answered has no acknowledged state. */
   leaveOpen(row: RowName, shard: number, state: RowState | null, before: RowState | null): void {
-    this.rows.set(row, { shard, acknowledged: before, unanswered: state });
+    const acknowledgedAtMs = this.rows.get(row)?.acknowledgedAtMs ?? 0;
+    this.rows.set(row, { shard, acknowledged: before, acknowledgedAtMs, unanswered: state });
   }
 
   ofShard(shard: number): ReadonlyMap<RowName, RowRecord> {

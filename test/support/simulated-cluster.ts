@@ -370,9 +370,13 @@ export class SimulatedCluster {
     ]);
   }
 
-  /** Does what the agents of a failed node's shards do within a second. */
+  /** Does what the agents of a failed node's shards do within a second, where they live. */
   async agentsTakeOver(nodeId: string): Promise<void> {
     for (const shard of await this.registry.shards(cluster)) {
+      const other = shard.primary === nodeId ? shard.follower : shard.primary;
+      if (other === null || this.servers.at(this.dns.resolve((await this.address(other)).host))?.answers !== true) {
+        continue;
+      }
       if (shard.primary === nodeId && shard.follower !== null) {
         const address = await this.address(shard.follower);
         await this.databases.pauseFollowing(address, followName(shard));

@@ -16,6 +16,8 @@ export interface Aftermath {
   readonly replacement: string | null;
   /** Whether every shard must have two equal owners again. */
   readonly whole: boolean;
+  /** From when on acknowledged writes of a shard may be missing, because it came from a backup. */
+  readonly mayLackAfterMs: ReadonlyMap<string, number>;
 }
 
 /** Followers apply what was written last within this time, or they don't follow. */
@@ -96,7 +98,12 @@ async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
   const undead: string[] = [];
   let checked = 0;
   for (const shard of aftermath.shards) {
-    const rows = new Map(aftermath.records.filter(([, record]) => record.shard === shardNumber(shard.id)));
+    const untilMs = aftermath.mayLackAfterMs.get(shard.id) ?? Number.POSITIVE_INFINITY;
+    const rows = new Map(
+      aftermath.records.filter(
+        ([, record]) => record.shard === shardNumber(shard.id) && record.acknowledgedAtMs < untilMs,
+      ),
+    );
     for (const nodeId of [shard.primary, shard.follower]) {
       const server = nodeId === null ? undefined : serverOf(aftermath, nodeId);
       if (server !== undefined) {

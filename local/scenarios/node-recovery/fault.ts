@@ -3,6 +3,7 @@ import type { NodeItem } from '../../../core/cluster/items';
 import { RejoinError } from '../../../core/errors';
 import type { Check } from '../../../core/evidence/evidence';
 import type { JsonObject } from '../../../core/json';
+import type { Execution } from '../../states/execution';
 import { callStarter, executionsSince } from '../deployed';
 import type { RehearsalReport } from '../report';
 import type { Fault } from '../scenario';
@@ -17,6 +18,8 @@ export interface FaultContext {
   readonly say: (line: string) => void;
   /** Something that this fault alone makes sure of. */
   readonly check: (check: Check) => void;
+  /** A shard of which everything that was acknowledged after a moment may be missing, and nothing from before it. */
+  readonly mayLack: (shard: string, afterMs: number) => void;
 }
 
 /** Something that goes wrong, and what a recovery is expected to make of it. */
@@ -34,6 +37,8 @@ export interface NodeFault extends Fault {
   begin(context: FaultContext): Promise<void>;
   /** What goes wrong besides, while the execution runs. */
   during?(context: FaultContext, execution: string): Promise<void>;
+  /** What somebody starts when the execution has ended; it is judged in its place. */
+  followUp?(context: FaultContext): Promise<Execution>;
   /** When the execution has ended, while the load still runs. */
   after?(context: FaultContext): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { manifestSchema, chunkSchema } from '../../../core/cluster/manifest';
 import { RejoinError } from '../../../core/errors';
 import { identifier, literal } from '../../../engines/postgresql/identifier';
 import { anyMember } from '../../relay/flow';
+import { bothOwners } from './both-owners-fault';
 import { ask, type CheckedServer } from './content';
 import { checkedServer, kill, startByHand, untilTrue, untilVisited, type NodeFault } from './fault';
 import { executionsSince, nextExecution, taskStates } from '../deployed';
@@ -320,6 +321,7 @@ export const faults: readonly NodeFault[] = [
   writeStorm,
   zombie,
   planned,
+  bothOwners,
 ];
 
 /** What an application gets that still writes to the old node: acknowledged, refused, or no answer. */

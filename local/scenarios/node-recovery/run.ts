@@ -70,6 +70,7 @@ async function rehearse(
     const before = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
     const fault = faultNamed(options.fault);
     const extra: Check[] = [];
+    const mayLackAfterMs = new Map<string, number>();
     const context: FaultContext = {
       world,
       victim,
@@ -78,15 +79,20 @@ async function rehearse(
       check: (made) => {
         extra.push(made);
       },
+      mayLack: (shard, afterMs) => {
+        mayLackAfterMs.set(shard, afterMs);
+      },
     };
     const killedAtMs = Date.now();
     await fault.begin(context);
-    const recovery = await awaitRecovery(world, killedAtMs, fault.during?.bind(null, context), say);
+    const first = await awaitRecovery(world, killedAtMs, fault.during?.bind(null, context), say);
+    const recovery = (await fault.followUp?.(context)) ?? first;
+    await watch(world, recovery, say);
     await fault.after?.(context);
     await delay(coolDownMs);
     const report = await load.stop();
     const lostPrimaries = before.filter((shard) => shard.primary === victim.id).map((shard) => shardNumber(shard.id));
-    return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries, extra });
+    return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries, extra, mayLackAfterMs });
   } finally {
     load.kill();
   }
@@ -98,6 +104,7 @@ interface Happened {
   readonly killedAtMs: number;
   readonly lostPrimaries: readonly number[];
   readonly extra: readonly Check[];
+  readonly mayLackAfterMs: ReadonlyMap<string, number>;
 }
 
 async function startLoad(world: World, options: RehearsalOptions): Promise<LoadProcess> {
@@ -222,6 +229,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     records: report.records,
     replacement: replacement?.id ?? null,
     whole: fault.whole,
+    mayLackAfterMs: happened.mayLackAfterMs,
   });
   const timingsMs = timingsOf({ killedAtMs, promotions, answers, lostPrimaries, endedAtMs, visits });
   const restoredAtMs = killedAtMs + (timingsMs.joined ?? 0);

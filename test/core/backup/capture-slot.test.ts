@@ -37,6 +37,7 @@ interface World {
 }
 
 async function makeWorld(): Promise<World> {
+  const clock = new ManualClock();
   const servers = new SimulatedServers();
   const primary = servers.start('node-1');
   const target = servers.start('node-9');
@@ -44,14 +45,14 @@ async function makeWorld(): Promise<World> {
   primary.shards.set(lineage.shard, { ...shard, rows: new Map() });
   target.shards.set(lineage.shard, { ...shard, rows: new Map() });
   const databases = new SimulatedDatabases(servers, (host) => host);
-  const objects = new SimulatedObjects('backups', new ManualClock());
+  const objects = new SimulatedObjects('backups', clock);
   const clusters = new ClusterRegistry(new SimulatedRegistry());
   const openedAt = await databases.openSlot(address('node-1'), { slot, shard: lineage.shard });
   await clusters.add('orders', {
     kind: 'SLOT',
     value: { name: slot, ...lineage, nodeId: 'node-1', openedAt, capturedTo: openedAt },
   });
-  const ports: CapturePorts = { registry: clusters, backups: objects, databases, codec: lz4 };
+  const ports: CapturePorts = { clock, registry: clusters, backups: objects, databases, codec: lz4 };
   return {
     ports,
     primary,
@@ -189,6 +190,7 @@ test('wherever it is killed, a repetition loses nothing and repeats nothing that
           }
           const death = new Death(round.atCall, round.moment);
           const ports: CapturePorts = {
+            clock: new ManualClock(),
             registry: mortal(world.clusters, death),
             backups: mortal(world.objects, death),
             databases: mortal(world.databases, death),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { NodeItem, Shard } from '../../../core/cluster/items';
 import { decideRecovery, type RecoveryFacts } from '../../../core/node-recovery/decide-recovery';
+import type { ShardLoss } from '../../../core/node-recovery/shard-loss';
 
 const nowMs = Date.UTC(2026, 0, 1);
 const node = (id: string, more: Partial<NodeItem> = {}): NodeItem => ({
@@ -31,14 +32,13 @@ const facts: RecoveryFacts = {
   input: { cluster: 'orders', nodeId: 'node-3', trigger: 'agent:node-2', acceptLossSeconds: null, planned: false },
   nowMs,
   policy: { minMinutesBetweenReplacements: 30, maxReplacementsPerDay: 3 },
-  changesEveryMinutes: 1,
   layout: 'sharded',
   judgement: { verdict: 'failed', reason: 'agent node-2 and agent node-4 call node-3 failed' },
   silent: ['node-3'],
   nodes: ['node-1', 'node-2', 'node-3', 'node-4'].map((id) => node(id)),
   shards: [shard(1, 'node-3', 'node-4'), shard(2, 'node-1', 'node-3'), shard(7, 'node-2', 'node-1')],
   running: new Set(),
-  hasUsableBackup: true,
+  losses: [],
   refusedTables: [],
 };
 const replacedAgo = (minutes: number) => nowMs - minutes * 60_000;
@@ -86,25 +86,48 @@ describe('a recovery', () => {
     expect(decided.reason).toContain('more than half the nodes are silent');
   });
 
-  it('is refused when both owners of a shard are silent, and says so when the loss is accepted too', () => {
+  describe('of a shard whose owners are both silent', () => {
     const silent = { ...facts, silent: ['node-3', 'node-4'] };
+    const loss = (lossSeconds: number): ShardLoss => ({
+      shard: 'shard_0001',
+      epoch: 1,
+      logOf: 'node-3',
+      slot: 'b1',
+      changesFrom: '0/1',
+      capturedTo: '0/2',
+      capturedAtMs: nowMs - 100_000,
+      lossSeconds,
+      otherPrimary: null,
+    });
+    const decided = (losses: RecoveryFacts['losses'], acceptLossSeconds: number | null) =>
+      decideRecovery({ ...silent, losses, input: { ...silent.input, acceptLossSeconds } });
     const refusal =
       'both owners of shard_0001 are silent: a backup would lose up to 61 s; start again with acceptLossSeconds';
-    expect(decideRecovery(silent)).toEqual({ action: 'refuse', reason: refusal });
-    expect(decideRecovery({ ...silent, input: { ...silent.input, acceptLossSeconds: 60 } }).reason).toBe(refusal);
-    expect(decideRecovery({ ...silent, input: { ...silent.input, acceptLossSeconds: 61 } })).toMatchObject({
-      action: 'refuse',
-      reason: expect.stringContaining('restores only shards that have a living owner') as string,
+
+    it.each([null, 0, 60])('is refused with what would be lost, where %s s are accepted', (accepted) => {
+      expect(decided([loss(61)], accepted)).toEqual({ action: 'refuse', reason: refusal });
     });
-    const withoutBackup = { ...silent, hasUsableBackup: false };
-    expect(decideRecovery({ ...withoutBackup, input: { ...silent.input, acceptLossSeconds: 999 } }).action).toBe(
-      'refuse',
-    );
+
+    it('goes on where as much is accepted', () => {
+      expect(decided([loss(61)], 61).action).toBe('replace');
+      expect(decided([loss(61), { ...loss(75), shard: 'shard_0002' }], 74).reason).toContain('shard_0002');
+    });
+
+    it('is refused whatever is accepted, where nobody knows the loss or there is no backup', () => {
+      expect(decided(['its changes are not stored'], 9_999)).toMatchObject({
+        action: 'refuse',
+        reason: expect.stringContaining('nobody knows how much a backup would lose: its changes') as string,
+      });
+      expect(decided(null, 9_999)).toMatchObject({
+        action: 'refuse',
+        reason: expect.stringContaining('there is no usable backup') as string,
+      });
+    });
   });
 
   it('does not count a follower that is still joining as an owner', () => {
     const shards = [shard(1, 'node-3', 'node-4', { state: 'restoring' })];
-    expect(decideRecovery({ ...facts, shards }).reason).toContain('both owners of shard_0001 are silent');
+    expect(decideRecovery({ ...facts, shards, losses: null }).reason).toContain('both owners of shard_0001 are silent');
   });
 
   it('is refused soon after the last one, whichever node that was', () => {
@@ -191,7 +214,14 @@ test('a node is never replaced on less than a failed verdict, nor with a silent 
       (silent, verdict, minutes, acceptLossSeconds) => {
         const nodes = [...facts.nodes, node('old', { state: 'retired', replacedAtMs: minutes.map(replacedAgo) })];
         const input = { ...facts.input, acceptLossSeconds };
-        const decided = decideRecovery({ ...facts, input, nodes, silent, judgement: { verdict, reason: 'why' } });
+        const decided = decideRecovery({
+          ...facts,
+          input,
+          nodes,
+          silent,
+          losses: null,
+          judgement: { verdict, reason: 'why' },
+        });
         const survivorsSilent = silent.includes('node-4') || silent.includes('node-1');
         const within = (most: number) => minutes.filter((each) => each < most).length;
         const allowed =

@@ -81,7 +81,7 @@ function deploy(name: MachineName): Deployed {
           cause: '{% $failure.Cause %}',
         });
         const rows = new RestoreRows(workflow, 'Rows', { otherwise: failed });
-        const variables = ['cluster', 'replacement', 'strategy', 'shards'];
+        const variables = ['cluster', 'replacement', 'strategy', 'shards', 'lostShards'];
         const assign = Object.fromEntries(variables.map((variable) => [variable, `{% $states.input.${variable} %}`]));
         rows.end.next(Succeed.jsonata(workflow, 'Restored', { outputs: '{% $restored %}' }));
         return Pass.jsonata(workflow, 'Begin', { assign }).next(rows.start);
@@ -191,6 +191,7 @@ export class RealWorld {
       replacement: { nodeId: 'node-3-r1', machineId: 'i-9', machineKind, host, port },
       strategy: { reason: 'a test', snapshotId: null, ...strategy },
       shards,
+      lostShards: [],
     });
   }
 
