@@ -55,7 +55,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
   },
   decideRecovery: {
     entry: 'node-recovery/decide-recovery',
-    timeout: Duration.seconds(5),
+    timeout: Duration.seconds(20),
     reaches: 'databases',
     uses: [machinesObserve, managedObserve, executionsRead('node-recovery'), backupsRead],
   },

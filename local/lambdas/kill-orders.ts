@@ -17,9 +17,9 @@ export class KillOrders {
     this.orders.push({ match, moment });
   }
 
-  /** How many orders have not found their call yet. */
-  get open(): number {
-    return this.orders.length;
+  /** The calls that orders still wait for. */
+  get waiting(): readonly CallMatch[] {
+    return this.orders.map(({ match }) => match);
   }
 
   take(functionName: string, event: Json): KillMoment | null {

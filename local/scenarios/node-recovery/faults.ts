@@ -104,6 +104,23 @@ const stepKilled: NodeFault = {
     context.say(`will kill one process in each of ${states.length} states`);
     await kill(context);
   },
+  after: async ({ world, check }) => {
+    const recoveries = executionsSince(world.cloud, 'node-recovery', 0);
+    const visits = await Promise.all(
+      recoveries.map(({ name }) => world.cloud.executions.visits('node-recovery', name)),
+    );
+    const entered = new Set(visits.flat().map((visit) => visit.state));
+    const states = taskStates(world.cloud, 'node-recovery').filter((state) => entered.has(state));
+    const spared = world.cloud.functions.killOrders.waiting.flatMap(({ state = '' }) =>
+      entered.has(state) ? [state] : [],
+    );
+    check({
+      name: 'states entered whose step was killed',
+      ok: spared.length === 0 && states.length > 0,
+      expected: String(states.length),
+      got: spared.length === 0 ? String(states.length) : `all but ${spared.join(', ')}`,
+    });
+  },
 };
 
 const twoAlarms: NodeFault = {

@@ -219,7 +219,7 @@ describe('a process that is killed on purpose', () => {
     const { name, cause } = await failureOf(speak(event));
     expect(name).toBe('Runtime.ExitError');
     expect(cause['errorMessage']).toMatch(/signal: killed$/);
-    expect(functions.killOrders.open).toBe(0);
+    expect(functions.killOrders.waiting).toHaveLength(0);
   };
 
   test('before the handler runs', async () => {
@@ -243,7 +243,7 @@ describe('a process that is killed on purpose', () => {
   test('only for the state that was meant', async () => {
     functions.killOrders.killNext({ state: 'Fence the failed node' }, { at: 'start' });
     await speak({ run: { machine: 'm', execution: 'e', state: 'Take the lease' } });
-    expect(functions.killOrders.open).toBe(1);
+    expect(functions.killOrders.waiting).toHaveLength(1);
     await killed({ run: { machine: 'm', execution: 'e', state: 'Fence the failed node' } });
     await speak({ run: { machine: 'm', execution: 'e', state: 'Fence the failed node' } });
   });
