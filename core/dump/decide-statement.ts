@@ -5,6 +5,8 @@ export type StatementDecision =
   | { readonly action: 'run if roles exist' }
   /** Runs, and is passed over with a note where the server doesn't know the setting. */
   | { readonly action: 'run if known' }
+  /** Runs, and is passed over with a note where the server doesn't have the extension; what needs it fails later. */
+  | { readonly action: 'run if available' }
   /** Runs, and is passed over with a note where the object is there. */
   | { readonly action: 'run if absent' }
   /** Null: nobody needs to know. */
@@ -33,7 +35,8 @@ const rules: readonly (readonly [RegExp, StatementDecision])[] = [
     { action: 'skip', reason: 'Rejoin replicates the tables itself' },
   ],
   [/^SET SESSION AUTHORIZATION\b/i, { action: 'skip', reason: 'objects belong to the role that loads them' }],
-  [/^SET\b/i, { action: 'run if known' }],
+  [/^CREATE EXTENSION\b/i, { action: 'run if available' }],
+  [/^(SET\b|COMMENT ON EXTENSION\b)/i, { action: 'run if known' }],
   [/^CREATE SCHEMA (IF NOT EXISTS )?("public"|public)\s*$/i, { action: 'run if absent' }],
   [
     /^(ALTER .* OWNER TO |GRANT |REVOKE |ALTER DEFAULT PRIVILEGES |REASSIGN |CREATE POLICY |CREATE USER MAPPING )/is,

@@ -170,10 +170,17 @@ export function judge(finding: Finding): Peculiarity {
   };
 }
 
-/** One sentence for all that is refused; null when nothing is. */
+const refusalsNamed = 10;
+
+/** One sentence for what is refused, the first of it by name; null when nothing is. */
 export function refusal(peculiarities: readonly Peculiarity[]): string | null {
   const reasons = peculiarities.filter(({ verdict }) => verdict === 'refused');
   return reasons.length === 0
     ? null
-    : reasons.map(({ reason, whatToDo }) => `${reason} (${whatToDo ?? 'no way around it'})`).join('; ');
+    : [
+        ...reasons
+          .slice(0, refusalsNamed)
+          .map(({ reason, whatToDo }) => `${reason} (${whatToDo ?? 'no way around it'})`),
+        ...(reasons.length > refusalsNamed ? [`and ${reasons.length - refusalsNamed} more`] : []),
+      ].join('; ');
 }

@@ -13,6 +13,7 @@ const flags = {
   list: { type: 'boolean' },
   json: { type: 'boolean' },
   keep: { type: 'boolean' },
+  dump: { type: 'string' },
   rows: { type: 'string' },
   shards: { type: 'string' },
   nodes: { type: 'string' },
@@ -48,6 +49,7 @@ export function parseRehearseArguments(argv: readonly string[], scenarios: reado
     scenario,
     json: values.json ?? false,
     options: {
+      dump: dumpFile(values),
       rows: whole('rows', values.rows),
       shards: whole('shards', values.shards),
       nodes: whole('nodes', values.nodes),
@@ -74,6 +76,7 @@ ${scenarios.map((scenario) => `  ${scenario.name.padEnd(16)}${scenario.summary}`
 Options
   --fault NAME    what goes wrong (default kill; --list shows all)
   --ablate NAME   leave a safeguard out and see what it is good for: ${node?.ablations.map((ablation) => ablation.name).join(', ') ?? ''}
+  --dump FILE     run on your own data: a plain SQL dump of one database, as pg_dump writes it (docs/own-data.md)
   --rows N        rows to begin with (${limits.rows.least} to ${limits.rows.most}; default ${limits.rows.otherwise})
   --shards N      shards (${limits.shards.least} to ${limits.shards.most}; default ${limits.shards.otherwise})
   --nodes N       nodes (${limits.nodes.least} to ${limits.nodes.most}; default ${limits.nodes.otherwise})
@@ -108,6 +111,25 @@ function parse(argv: readonly string[]) {
       { cause },
     );
   }
+}
+
+/** A dump has the rows and the one shard that it has. */
+function dumpFile(values: ReturnType<typeof parse>['values']): string | null {
+  const { dump } = values;
+  if (dump === undefined) {
+    return null;
+  }
+  const given = (['rows', 'shards'] as const).filter((name) => values[name] !== undefined);
+  if (given.length > 0) {
+    throw new RejoinError(
+      'InvalidInput',
+      `--${given.join(' and --')} can't be given with --dump: a dump is one shard, with the rows that it has`,
+    );
+  }
+  if (dump === '') {
+    throw new RejoinError('InvalidInput', "--dump takes the path of a file, got ''");
+  }
+  return dump;
 }
 
 function whole(name: keyof typeof limits, given: string | undefined): number {

@@ -92,7 +92,10 @@ async function makeNew(path: string, marker: string): Promise<boolean> {
 function refuseWhileOwned(path: string, marker: string): void {
   const pid = Number(markerPattern.exec(marker)?.[1] ?? 0);
   if (pid !== 0 && markerOf(pid) === marker) {
-    throw new RejoinError('ApiRefused', `a run (process ${pid}) uses ${path}; wait for its end, or work in another directory`);
+    throw new RejoinError(
+      'ApiRefused',
+      `a run (process ${pid}) uses ${path}; wait for its end, or work in another directory`,
+    );
   }
 }
 

@@ -13,6 +13,14 @@ export interface ShopLoad {
   readonly lanesPerShard: number;
 }
 
+/** A load on the tables of one shard, of which only the catalogs tell. */
+export interface TablesLoad {
+  readonly kind: 'tables';
+  readonly shard: number;
+  readonly schemas: readonly string[];
+  readonly lanes: number;
+}
+
 /** What the load generator is told. */
 export interface LoadOrder {
   readonly controlUrl: string;
@@ -25,7 +33,7 @@ export interface LoadOrder {
   readonly database: string;
   readonly user: string;
   readonly password: string;
-  readonly data: ShopLoad;
+  readonly data: ShopLoad | TablesLoad;
   readonly requestsPerSecond: number;
   readonly seed: number;
   readonly reportFile: string;
@@ -36,6 +44,11 @@ export interface LoadReport {
   readonly answers: readonly Answer[];
   readonly failed: number;
   readonly failures: readonly (readonly [reason: string, count: number])[];
+  /** Writes that the data doesn't allow: constraints, triggers, rights. They are no failures. */
+  readonly refused: number;
+  readonly refusals: readonly (readonly [reason: string, count: number])[];
+  /** What the load leaves alone, and why. */
+  readonly notes: readonly string[];
   readonly records: readonly (readonly [row: RowName, record: RowRecord])[];
 }
 

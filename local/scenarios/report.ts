@@ -40,12 +40,16 @@ export interface RehearsalReport {
   readonly load: {
     readonly acknowledged: number;
     readonly failed: number;
+    /** Writes that the data itself does not allow, by its constraints and triggers. */
+    readonly refused: number;
     readonly p50Ms: Phases;
     readonly p99Ms: Phases;
     readonly blackoutMs: number | null;
     readonly blackoutParts: BlackoutParts;
   };
   readonly evidencePath: string | null;
+  /** What is worth knowing beside the checks: what was passed over in a dump, what the load leaves alone. */
+  readonly notes: readonly string[];
   readonly seed: number;
 }
 

@@ -2,6 +2,8 @@ import type { RehearsalReport } from './report';
 
 /** What a rehearsal may be told; a scenario says which of it means something there. */
 export interface RehearsalOptions {
+  /** A plain SQL dump to run on, instead of the shop; null: the shop. */
+  readonly dump: string | null;
   readonly rows: number;
   readonly shards: number;
   readonly nodes: number;

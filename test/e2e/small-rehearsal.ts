@@ -13,6 +13,7 @@ export async function smallRehearsal(change: Partial<RehearsalOptions>): Promise
   const directory = await mkdtemp(join(tmpdir(), 'rejoin-e2e-'));
   const said: string[] = [];
   const options: RehearsalOptions = {
+    dump: null,
     rows: 4_000,
     shards: 8,
     nodes: 4,

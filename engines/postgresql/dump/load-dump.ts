@@ -27,8 +27,15 @@ export interface LoadedDump {
 
 const pieceBytes = 262_144;
 const shownCharacters = 300;
-const missingObject = '42704';
-const duplicateSchema = '42P06';
+/** With these the server says that something is not there: a type, a function, a table, a schema, an access method. */
+const missingStates = ['42704', '42883', '42P01', '3F000'];
+const acceptedStates: Readonly<Record<string, readonly string[]>> = {
+  'run if roles exist': ['42704'],
+  'run if known': ['42704'],
+  'run if absent': ['42P06'],
+  // Feature not supported, undefined file: it depends on the server's version.
+  'run if available': ['0A000', '58P01'],
+};
 
 /** A dump may hold one statement that takes hours, such as an index. */
 const loadSession = { statementTimeoutMs: 0, role: 'origin' } as const;
@@ -85,6 +92,7 @@ class DumpLoading {
   statements = 0;
   rows = 0;
   private connects = 0;
+  private readonly missingExtensions: string[] = [];
   private copy: { readonly stream: CopyStream; readonly statement: string; readonly dataLine: number } | null = null;
   private readonly passedOver = new Map<string, { count: number; readonly line: number }>();
 
@@ -145,7 +153,7 @@ class DumpLoading {
       await this.run(decision, text, line);
       this.statements += 1;
     } catch (thrown) {
-      throw placed(thrown, this.file, line, text);
+      throw this.explained(thrown, line, text);
     }
   }
 
@@ -163,8 +171,22 @@ class DumpLoading {
         throw thrown;
       }
       await this.client.query('ROLLBACK TO SAVEPOINT statement; RELEASE SAVEPOINT statement');
+      if (decision.action === 'run if available') {
+        this.missingExtensions.push(thrown.message);
+      }
       this.note(`${firstWords(text)} was passed over: ${thrown.message}`, line);
     }
+  }
+
+  /** The error with its place; with its cause, where an extension is missing that it may need. */
+  private explained(thrown: unknown, line: number, text: string): unknown {
+    const needsMore = thrown instanceof DatabaseError && missingStates.includes(thrown.code ?? '');
+    return needsMore && this.missingExtensions.length > 0
+      ? refusedFile(
+          this.file,
+          `can't be loaded, line ${line}: ${thrown.message}, and of what it may need this server lacks: ${this.missingExtensions.join(', ')}; make the dump without the tables that use it (pg_dump --exclude-table), or replace it`,
+        )
+      : placed(thrown, this.file, line, text);
   }
 
   private passOver(decision: StatementDecision, text: string, line: number): void {
@@ -201,8 +223,7 @@ class DumpLoading {
 }
 
 function mayFail(decision: StatementDecision, thrown: DatabaseError): boolean {
-  const expected = decision.action === 'run if absent' ? duplicateSchema : missingObject;
-  return thrown.code === expected;
+  return acceptedStates[decision.action]?.includes(thrown.code ?? '') === true;
 }
 
 /** The error with its place in the file. */

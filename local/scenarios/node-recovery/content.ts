@@ -46,11 +46,12 @@ export async function tablesOf(
           WHERE i.indrelid = c.oid AND i.indisprimary) AS key
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname IN (${schemas.map(literal).join(', ')})
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
       ORDER BY 1, 2`,
   );
   return found.map(({ schema, table, key }) => ({
     name: qualified(schema, table),
-    key: key.map(identifier).join(', '),
+    key: key.map((name) => `t.${identifier(name)}`).join(', '),
   }));
 }
 
@@ -68,9 +69,10 @@ export async function contentOf(server: CheckedServer, schemas: readonly string[
   let rows = 0;
   const digests: string[] = [];
   for (const table of await tablesOf(server, schemas)) {
+    // `t` alone would be a column of that name, if there is one.
     const [found] = await ask<{ rows: string; digest: string | null }>(
       server,
-      `SELECT count(*) AS rows, md5(string_agg(md5(t::text), '' ORDER BY ${table.key})) AS digest FROM ${table.name} AS t`,
+      `SELECT count(*) AS rows, md5(string_agg(md5((t.*)::text), '' ORDER BY ${table.key})) AS digest FROM ONLY ${table.name} AS t`,
     );
     rows += Number(found?.rows ?? 0);
     digests.push(`${table.name} ${found?.digest ?? 'empty'}`);
@@ -89,6 +91,11 @@ export async function ordersOf(server: CheckedServer, schema: string): Promise<R
 
 /** The shards that a server says it accepts writes for. */
 export async function writableShards(server: CheckedServer): Promise<readonly string[]> {
+  const [place] = await ask<{ name: string | null }>(server, `SELECT to_regclass('rejoin.shard') AS name`);
+  if (place?.name == null) {
+    // It never owned a shard.
+    return [];
+  }
   const found = await ask<{ shard: string }>(server, `SELECT shard FROM rejoin.shard WHERE writable ORDER BY shard`);
   return found.map((row) => row.shard);
 }

@@ -256,6 +256,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     load: {
       acknowledged: answers.length,
       failed: report.failed,
+      refused: report.refused,
       ...phases(
         latencyBetween(answers, 0, killedAtMs),
         latencyBetween(answers, killedAtMs, restoredAtMs),
@@ -265,8 +266,13 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
       blackoutParts: partsOfBlackout(promotions, answers, killedAtMs),
     },
     evidencePath: evidence === null ? null : await keepEvidence(world, evidence, options),
+    notes: [...world.data.notes(), ...report.notes, ...refusalNotes(report)],
     seed: options.seed,
   };
+}
+
+function refusalNotes({ refusals }: LoadReport): readonly string[] {
+  return refusals.slice(0, 10).map(([reason, count]) => `${count} times refused by the data: ${reason}`);
 }
 
 async function readEvidence(world: World, execution: string): Promise<Evidence | null> {

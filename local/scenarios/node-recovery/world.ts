@@ -27,6 +27,7 @@ import { MachineRoom } from '../../machines/machine-room';
 import type { AgentCommand, MachineFacts } from '../../machines/templates';
 import { aborted } from '../aborted';
 import type { RehearsalOptions } from '../scenario';
+import { dumpedData } from './dumped-data';
 import { makeCluster } from './first-cluster';
 import type { RehearsedData } from './rehearsed-data';
 import { shopData } from './shop-cluster';
@@ -77,6 +78,9 @@ export async function startWorld(
   signal: AbortSignal,
 ): Promise<World> {
   signal.throwIfAborted();
+  // Before anything is started: a file that is no dump costs nobody a minute.
+  const data =
+    options.dump === null ? shopData(options) : await dumpedData(options.dump, rehearsalsDirectory(options), say);
   const run = await RunDirectory.claim(join(rehearsalsDirectory(options), 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
   const endAll = async (): Promise<void> => {
@@ -96,7 +100,7 @@ export async function startWorld(
     signal.throwIfAborted();
     say(line);
   };
-  const building = build(options, run, stage, (closer) => closers.push(closer), close);
+  const building = build({ options, data, run, say: stage }, (closer) => closers.push(closer), close);
   try {
     return await Promise.race([building, aborted(signal)]);
   } catch (thrown) {
@@ -108,16 +112,20 @@ export async function startWorld(
   }
 }
 
+interface WorldOrder {
+  readonly options: RehearsalOptions;
+  readonly data: RehearsedData;
+  readonly run: RunDirectory;
+  readonly say: (line: string) => void;
+}
+
 async function build(
-  options: RehearsalOptions,
-  run: RunDirectory,
-  say: (line: string) => void,
+  { options, data, run, say }: WorldOrder,
   onClose: (closer: () => Promise<unknown>) => void,
   close: World['close'],
 ): Promise<World> {
   const administrator = { username: 'rejoin_admin', password: randomBytes(18).toString('base64url') };
   const application = { username: 'shop_app', password: randomBytes(18).toString('base64url') };
-  const data = shopData(options);
   const databasePort = await freePort(firstDatabasePort);
   const app = appSettings(options, data.shardCount, databasePort);
   const settings: ClusterSettings = { ...clusterOf(app), name: clusterName };

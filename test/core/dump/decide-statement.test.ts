@@ -5,6 +5,8 @@ test.each([
   ["SELECT pg_catalog.set_config('search_path', '', false)", 'run'],
   ["SET client_encoding = 'UTF8'", 'skip'],
   ['SET transaction_timeout = 0', 'run if known'],
+  ['CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public', 'run if available'],
+  ["COMMENT ON EXTENSION postgis IS 'maps'", 'run if known'],
   ['BEGIN', 'skip'],
   ['COMMIT', 'skip'],
   ['CREATE SCHEMA public', 'run if absent'],

@@ -13,6 +13,7 @@ test('without arguments the main scenario runs with its defaults', () => {
       shards: 16,
       nodes: 4,
       requestsPerSecond: 300,
+      dump: null,
       fault: 'kill',
       ablate: [],
       seed: 1,
@@ -42,7 +43,15 @@ test('every argument arrives', () => {
   });
 });
 
+test('a dump is run on, with other options', () => {
+  expect(parse('--dump', 'shop.sql', '--rate', '50')).toMatchObject({
+    options: { dump: 'shop.sql', requestsPerSecond: 50 },
+  });
+});
+
 test.each([
+  [['--dump', 'a.sql', '--rows', '5000', '--shards', '2'], "--rows and --shards can't be given with --dump"],
+  [['--dump', ''], "--dump takes the path of a file, got ''"],
   [['--rows', '12'], "--rows takes a whole number from 1000 to 20000000, got '12'"],
   [['--rate', '1e3'], "--rate takes a whole number from 1 to 5000, got '1e3'"],
   [['--nodes', '2'], "--nodes takes a whole number from 3 to 8, got '2'"],
@@ -56,7 +65,9 @@ test.each([
 });
 
 test('the help and the list name every fault and every option', () => {
-  expect(rehearseHelp(scenarios)).toMatch(/--fault[\s\S]*--ablate[\s\S]*--rows[\s\S]*--seed[\s\S]*--keep[\s\S]*--json/);
+  expect(rehearseHelp(scenarios)).toMatch(
+    /--fault[\s\S]*--ablate[\s\S]*--dump[\s\S]*--rows[\s\S]*--seed[\s\S]*--keep[\s\S]*--json/,
+  );
   for (const { name } of scenarios.flatMap((scenario) => [...scenario.faults, ...scenario.ablations])) {
     expect(rehearseList(scenarios)).toContain(name);
   }
