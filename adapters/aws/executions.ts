@@ -67,6 +67,7 @@ export class StepFunctionsExecutions implements Executions {
       throw apiError(`start execution '${order.name}' of '${order.machine}'`, thrown, {
         ...noMachine,
         InvalidName: 'InvalidInput',
+        ValidationException: 'InvalidInput',
         InvalidExecutionInput: 'InvalidInput',
       });
     }

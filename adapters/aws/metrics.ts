@@ -81,5 +81,7 @@ export class CloudWatchMetrics implements Metrics {
 }
 
 function dimensionsOf(dimensions: Readonly<Record<string, string>>): { Name: string; Value: string }[] {
-  return Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value }));
+  return Object.entries(dimensions)
+    .map(([Name, Value]) => ({ Name, Value }))
+    .sort((left, right) => (left.Name < right.Name ? -1 : 1));
 }
