@@ -18,7 +18,7 @@ import { Workflow } from '../../../lib/constructs/workflow';
 import { ChangeBackup } from '../../../lib/workflows/change-backup';
 import { FullBackup } from '../../../lib/workflows/full-backup';
 import { RestoreRows } from '../../../lib/workflows/restore-rows';
-import { RealClock } from '../../../local/real-clock';
+import { systemClock } from '../../../adapters/system-clock';
 import { startExecution, StateError, type Execution, type TaskCall } from '../../../local/states/execution';
 import { loadStateMachine, type StateMachine } from '../../../local/states/state-machine';
 import { definitionOf } from '../../lib/support/definition-of';
@@ -109,7 +109,7 @@ function deploy(name: MachineName): Deployed {
  * state machines with their real steps, engine, codec and clock. Only registry and object storage are in memory.
  */
 export class RealWorld {
-  readonly backups = new SimulatedObjects('backups', new RealClock());
+  readonly backups = new SimulatedObjects('backups', systemClock);
   readonly store = new SimulatedRegistry();
   readonly registry = new ClusterRegistry(this.store);
   /** Called before each step, with its state's name. */
@@ -260,7 +260,7 @@ export class RealWorld {
       name: `${name}-${this.number}`,
       input,
       world: {
-        clock: new RealClock(),
+        clock: systemClock,
         random: {
           next: () => {
             seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
@@ -284,7 +284,7 @@ export class RealWorld {
     const module = (await import(`../../../${entry.replace(/\.ts$/, '')}`)) as {
       makeStep: (ports: unknown) => StepHandler<Json>;
     };
-    const clock = new RealClock();
+    const clock = systemClock;
     const ports = {
       clock,
       ledger: new RunLedger(this.store, clock),

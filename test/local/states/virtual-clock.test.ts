@@ -1,4 +1,4 @@
-import { RealClock } from '../../../local/real-clock';
+import { systemClock } from '../../../adapters/system-clock';
 import { VirtualClock } from '../../../local/states/virtual-clock';
 
 test('wakes sleepers in the order of their times, and those of one moment in the order in which they went to sleep', async () => {
@@ -55,7 +55,7 @@ test('stands still during work that it cannot see', async () => {
 });
 
 test('the real clock sleeps as long as asked, and ends when aborted', async () => {
-  const clock = new RealClock();
+  const clock = systemClock;
   const beganMs = clock.nowMs();
   await clock.sleep(20);
   expect(clock.nowMs() - beganMs).toBeGreaterThanOrEqual(20);
