@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
-import { escapeHtml } from '../core/evidence/words';
 import type { Json, JsonObject } from '../core/json';
 import { editorSchemaText } from '../lib/config/app-settings';
 import { loadSettings } from '../lib/config/load';
 import { makeApp } from '../lib/stacks/make-app';
 import { projectRoot } from '../lib/constructs/bundling';
+import { drawMachine, type Definition } from './draw-machine';
+import { drawStory, nodeRecoveryStory } from './draw-story';
 
 /**
  * The parts of docs/ that follow from the deployed templates: the pictures of the machines, each step's permissions.
@@ -30,9 +31,20 @@ async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
     const pictures = machines.map(
       ({ name, definition }) => [`docs/images/${name.replace('rejoin-', '')}.svg`, drawMachine(definition)] as const,
     );
+    const recovery = machines.find(({ name }) => name === 'rejoin-node-recovery');
+    const endings = ['Recovered', 'No action needed', 'Refused', 'Undone', 'Needs an operator', 'Failed'];
+    const story =
+      recovery === undefined
+        ? []
+        : [
+            [
+              'docs/images/node-recovery-story.svg',
+              drawStory(nodeRecoveryStory, recovery.definition, endings),
+            ] as const,
+          ];
     const options = await resolveConfig(join(projectRoot, 'docs', 'permissions.md'));
     const page = await format(permissions(resources), { ...options, parser: 'markdown' });
-    return new Map([...pictures, ['docs/permissions.md', page]]);
+    return new Map([...pictures, ...story, ['docs/permissions.md', page]]);
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }
@@ -53,18 +65,6 @@ async function main(): Promise<void> {
   }
 }
 
-interface State {
-  readonly Type: string;
-  readonly Next?: string;
-  readonly Default?: string;
-  readonly Choices?: readonly { readonly Next: string }[];
-}
-
-interface Definition {
-  readonly StartAt: string;
-  readonly States: Readonly<Record<string, State>>;
-}
-
 function machineOf(resource: JsonObject): { readonly name: string; readonly definition: Definition } {
   const properties = resource['Properties'] as JsonObject;
   return {
@@ -82,84 +82,6 @@ function plainText(value: Json): string {
   return Array.isArray(join)
     ? (join[1] as Json[]).map((part) => (typeof part === 'string' ? part : 'deployed')).join('')
     : 'deployed';
-}
-
-/** The states that do something, in the order in which an execution that goes well comes to them. */
-function story({ StartAt, States }: Definition): readonly string[] {
-  const seen = new Set<string>();
-  const visit = (name: string): void => {
-    const state = States[name];
-    if (state === undefined || seen.has(name)) {
-      return;
-    }
-    seen.add(name);
-    for (const next of [state.Next, state.Default, ...(state.Choices ?? []).map((choice) => choice.Next)]) {
-      if (next !== undefined) {
-        visit(next);
-      }
-    }
-  };
-  visit(StartAt);
-  return [...seen].filter((name) => ['Task', 'Map', 'Succeed', 'Fail'].includes(States[name]?.Type ?? ''));
-}
-
-const columns = 4;
-const box = { width: 230, height: 54, gapX: 26, gapY: 30 } as const;
-
-/** Boxes in rows, each row from left to right; steps, work that fans out, and endings in colours of their own. */
-function drawMachine(definition: Definition): string {
-  const names = story(definition);
-  const rows = Math.ceil(names.length / columns);
-  const width = columns * (box.width + box.gapX) + box.gapX;
-  const height = rows * (box.height + box.gapY) + box.gapY;
-  const at = (index: number) => ({
-    x: box.gapX + (index % columns) * (box.width + box.gapX),
-    y: box.gapY + Math.floor(index / columns) * (box.height + box.gapY),
-  });
-  const boxes = names.map((name, index) => {
-    const { x, y } = at(index);
-    const type = definition.States[name]?.Type ?? '';
-    const lines = wrapped(name, 30);
-    const text = lines
-      .map(
-        (line, row) =>
-          `<text x="${x + box.width / 2}" y="${y + box.height / 2 + 5 + (row - (lines.length - 1) / 2) * 17}" text-anchor="middle">${escapeHtml(line)}</text>`,
-      )
-      .join('');
-    return `<rect class="${type}" x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="8"/>${text}`;
-  });
-  const arrows = names.slice(1).flatMap((name, index) => {
-    if (['Succeed', 'Fail'].includes(definition.States[name]?.Type ?? '')) {
-      return [];
-    }
-    const from = at(index);
-    const to = at(index + 1);
-    return from.y === to.y
-      ? [`<path d="M${from.x + box.width} ${from.y + box.height / 2}H${to.x - 2}"/>`]
-      : [
-          `<path d="M${from.x + box.width / 2} ${from.y + box.height}v${box.gapY / 2}H${to.x + box.width / 2}V${to.y - 2}"/>`,
-        ];
-  });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="The states of the machine in their order">
-<style>text{font:14px system-ui,sans-serif;fill:#1b1f24}rect{fill:#eaf1f8;stroke:#2f6fb2}rect.Map{fill:#fdf3e1;stroke:#b9770e}rect.Succeed{fill:#e3f4ea;stroke:#1a7f4b}rect.Fail{fill:#fbe9e7;stroke:#c0392b}path{fill:none;stroke:#5b6673;marker-end:url(#a)}</style>
-<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8Z" style="fill:#5b6673;stroke:none;marker-end:none"/></marker></defs>
-<rect width="${width}" height="${height}" style="fill:#fff;stroke:none"/>
-${[...arrows, ...boxes].join('\n')}
-</svg>
-`;
-}
-
-function wrapped(text: string, length: number): readonly string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < length) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else {
-      lines.push(word);
-    }
-  }
-  return lines;
 }
 
 /** A table for each step, made of its role's policy as it is deployed. */
