@@ -36,6 +36,8 @@ const noCapacity: Meanings = {
 };
 const existsCodes = ['DBInstanceAlreadyExists', 'DBInstanceAlreadyExistsFault'];
 const wrongStateCodes = ['InvalidDBInstanceState', 'InvalidDBInstanceStateFault'];
+/** Moving it between groups takes a moment, in which it can be neither rebooted nor stopped. */
+const laterPerhaps: Meanings = Object.fromEntries(wrongStateCodes.map((code) => [code, 'ApiThrottled']));
 
 /** RDS instances. */
 export class RdsManagedDatabases implements ManagedDatabases {
@@ -54,11 +56,19 @@ export class RdsManagedDatabases implements ManagedDatabases {
     try {
       await this.client.send(new StopDBInstanceCommand({ DBInstanceIdentifier: instanceIdentifier }));
     } catch (thrown) {
-      const state = wrongStateCodes.includes(codeOf(thrown)) ? (await this.observe(instanceIdentifier))?.state : null;
+      const found = wrongStateCodes.includes(codeOf(thrown)) ? await this.find(instanceIdentifier) : null;
+      const state = found === null ? null : observation(found).state;
       if (state !== 'stopped' && state !== 'stopping') {
-        throw apiError(`stop instance '${instanceIdentifier}'`, thrown, noInstance);
+        throw apiError(`stop instance '${instanceIdentifier}'`, thrown, {
+          ...noInstance,
+          ...(found?.DBInstanceStatus === 'modifying' ? laterPerhaps : {}),
+        });
       }
     }
+  }
+
+  async isolate(instanceIdentifier: string, quarantineGroup: string): Promise<void> {
+    await this.moveTo(instanceIdentifier, [quarantineGroup]);
   }
 
   async quarantine(instanceIdentifier: string, quarantineGroup: string): Promise<void> {
@@ -74,8 +84,7 @@ export class RdsManagedDatabases implements ManagedDatabases {
       }
       throw apiError(`reboot instance '${instanceIdentifier}', which is ${state ?? 'unknown'}`, thrown, {
         ...noInstance,
-        // Moving it takes a moment, in which it can't be rebooted.
-        ...(state === 'modifying' ? Object.fromEntries(wrongStateCodes.map((code) => [code, 'ApiThrottled'])) : {}),
+        ...(state === 'modifying' ? laterPerhaps : {}),
       });
     }
   }

@@ -32,6 +32,8 @@ export interface ManagedDatabases {
   observe(instanceIdentifier: string): Promise<ManagedObservation | null>;
   /** Asks for a stop; not every instance can be stopped. @throws ApiRefused */
   stop(instanceIdentifier: string): Promise<void>;
+  /** Moves it into the quarantine group, in which it stays when somebody starts it again. Its sessions go on. @throws ApiRefused */
+  isolate(instanceIdentifier: string, quarantineGroup: string): Promise<void>;
   /** Moves it into the quarantine group and reboots it, which ends its sessions. */
   quarantine(instanceIdentifier: string, quarantineGroup: string): Promise<void>;
   /** Puts it back into the security groups that `like` has. */

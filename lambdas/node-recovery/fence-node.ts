@@ -16,8 +16,8 @@ import { defineStep, type StepPorts } from '../../core/step/define-step';
 interface Ports extends StepPorts {
   readonly registry: Registry;
   readonly settings: Settings;
-  readonly machines: Pick<Machines, 'observe' | 'stop'>;
-  readonly managedDatabases: Pick<ManagedDatabases, 'observe' | 'stop' | 'quarantine'>;
+  readonly machines: Pick<Machines, 'observe' | 'stop' | 'quarantine'>;
+  readonly managedDatabases: Pick<ManagedDatabases, 'observe' | 'stop' | 'isolate' | 'quarantine'>;
 }
 
 const inputSchema = z.strictObject({
@@ -73,7 +73,7 @@ export const makeStep = (ports: Ports) =>
         replacedAtMs: automatic && input.role === 'replaced' ? ports.clock.nowMs() : null,
       });
       const machineFence =
-        node.machineKind === 'ec2' ? await stopMachine(ports, node) : await stopManaged(ports, node, cluster);
+        node.machineKind === 'ec2' ? await stopMachine(ports, node, cluster) : await stopManaged(ports, node, cluster);
       const plan = acceptFences(input.nodeId, shards, cluster);
       return {
         accepted: plan.accepted.map(({ shard }) => shard),
@@ -134,9 +134,19 @@ async function markSilent(
   await clusterRegistry.replace(cluster, { kind: 'NODE', value: node }, { kind: 'NODE', value: after });
 }
 
-async function stopMachine(ports: Ports, node: NodeItem): Promise<'stop'> {
+/**
+ * Where commits wait for nobody, nothing but its machine keeps an old primary from acknowledging: in the quarantine group it
+ * reaches no client either when somebody starts it again.
+ */
+async function stopMachine(ports: Ports, node: NodeItem, cluster: ClusterSettings): Promise<'stop'> {
   const seen = await ports.machines.observe(node.machineId);
-  if (seen !== null && seen.state !== 'terminated' && seen.state !== 'stopped') {
+  if (seen === null || seen.state === 'terminated') {
+    return 'stop';
+  }
+  if (cluster.durability === 'asynchronous' && cluster.quarantineGroup !== undefined) {
+    await ports.machines.quarantine(node.machineId, cluster.quarantineGroup);
+  }
+  if (seen.state !== 'stopped') {
     await ports.machines.stop(node.machineId);
   }
   return 'stop';
@@ -148,6 +158,7 @@ async function stopManaged(ports: Ports, node: NodeItem, cluster: ClusterSetting
   if (seen === null || seen.state === 'stopped' || seen.state === 'stopping' || seen.state === 'deleting') {
     return 'stop';
   }
+  await isolate(ports, node, cluster);
   try {
     await ports.managedDatabases.stop(node.machineId);
     return 'stop';
@@ -164,6 +175,23 @@ async function stopManaged(ports: Ports, node: NodeItem, cluster: ClusterSetting
     }
     await ports.managedDatabases.quarantine(node.machineId, cluster.quarantineGroup);
     return 'quarantine';
+  }
+}
+
+/**
+ * Before it stops, because a stopped instance can't be moved, and RDS starts one again after seven days at the latest. One that
+ * can't be moved now can perhaps still be stopped: that is the fence.
+ */
+async function isolate(ports: Ports, node: NodeItem, cluster: ClusterSettings): Promise<void> {
+  if (cluster.quarantineGroup === undefined) {
+    return;
+  }
+  try {
+    await ports.managedDatabases.isolate(node.machineId, cluster.quarantineGroup);
+  } catch (thrown) {
+    if (!isRejoinError(thrown, 'ApiRefused')) {
+      throw thrown;
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { executionsRead, executionsStart } from '../../adapters/aws/executions.p
 import {
   machinesLaunch,
   machinesObserve,
+  machinesQuarantine,
   machinesStop,
   machinesTerminate,
 } from '../../adapters/aws/machines.permissions';
@@ -64,7 +65,15 @@ const props: Readonly<Record<StepName, StepProps>> = {
   fenceNode: {
     entry: 'node-recovery/fence-node',
     timeout: Duration.seconds(30),
-    uses: [settingsRead, machinesObserve, machinesStop, managedObserve, managedStop, managedQuarantine],
+    uses: [
+      settingsRead,
+      machinesObserve,
+      machinesStop,
+      machinesQuarantine,
+      managedObserve,
+      managedStop,
+      managedQuarantine,
+    ],
   },
   promoteSurvivor: {
     entry: 'node-recovery/promote-survivor',

@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util';
 import { messageOf, RejoinError } from '../../core/errors';
-import type { RehearsalOptions, Scenario } from '../scenarios/scenario';
+import {
+  durabilities,
+  machineKinds,
+  type Durability,
+  type Fault,
+  type MachineKind,
+  type RehearsalOptions,
+  type Scenario,
+} from '../scenarios/scenario';
 
 /** What `rejoin rehearse …` was asked to do. */
 export type RehearseRequest =
@@ -20,6 +28,8 @@ const flags = {
   rate: { type: 'string' },
   seed: { type: 'string' },
   fault: { type: 'string' },
+  machines: { type: 'string' },
+  durability: { type: 'string' },
   ablate: { type: 'string', multiple: true },
 } as const;
 
@@ -44,6 +54,7 @@ export function parseRehearseArguments(argv: readonly string[], scenarios: reado
   if (positionals.length > 1) {
     throw new RejoinError('InvalidInput', `one scenario at a time: '${positionals.slice(1).join(' ')}' is too much`);
   }
+  const fault = choose('--fault', values.fault ?? 'kill', scenario.faults);
   return {
     kind: 'run',
     scenario,
@@ -55,7 +66,8 @@ export function parseRehearseArguments(argv: readonly string[], scenarios: reado
       nodes: whole('nodes', values.nodes),
       requestsPerSecond: whole('rate', values.rate),
       seed: whole('seed', values.seed),
-      fault: choose('--fault', values.fault ?? 'kill', scenario.faults).name,
+      fault: fault.name,
+      ...servers(values.machines, values.durability, fault),
       ablate: (values.ablate ?? []).map((name) => choose('--ablate', name, scenario.ablations).name),
       keep: values.keep ?? false,
     },
@@ -77,6 +89,8 @@ Options
   --fault NAME    what goes wrong (default kill; --list shows all)
   --ablate NAME   leave a safeguard out and see what it is good for: ${node?.ablations.map((ablation) => ablation.name).join(', ') ?? ''}
   --dump FILE     run on your own data: a plain SQL dump of one database, as pg_dump writes it (docs/own-data.md)
+  --machines KIND what the nodes run on: ec2 (default), or rds, whose agents run beside the instances
+  --durability D  synchronous (default on ec2), or asynchronous (rds always): commits wait for nobody
   --rows N        rows to begin with (${limits.rows.least} to ${limits.rows.most}; default ${limits.rows.otherwise})
   --shards N      shards (${limits.shards.least} to ${limits.shards.most}; default ${limits.shards.otherwise})
   --nodes N       nodes (${limits.nodes.least} to ${limits.nodes.most}; default ${limits.nodes.otherwise})
@@ -130,6 +144,27 @@ function dumpFile(values: ReturnType<typeof parse>['values']): string | null {
     throw new RejoinError('InvalidInput', "--dump takes the path of a file, got ''");
   }
   return dump;
+}
+
+function servers(
+  machines: string | undefined,
+  durability: string | undefined,
+  fault: Fault,
+): { readonly machines: MachineKind; readonly durability: Durability } {
+  const named = (name: string) => ({ name });
+  const kind = choose('--machines', machines ?? 'ec2', machineKinds.map(named)).name as MachineKind;
+  const otherwise = kind === 'rds' ? 'asynchronous' : 'synchronous';
+  const chosen = choose('--durability', durability ?? otherwise, durabilities.map(named)).name as Durability;
+  if (kind === 'rds' && chosen === 'synchronous') {
+    throw new RejoinError(
+      'InvalidInput',
+      '--durability synchronous is not possible with --machines rds: RDS lets nobody choose who confirms commits',
+    );
+  }
+  if (fault.machines !== undefined && fault.machines !== kind) {
+    throw new RejoinError('InvalidInput', `--fault ${fault.name} is for --machines ${fault.machines}, got '${kind}'`);
+  }
+  return { machines: kind, durability: chosen };
 }
 
 function whole(name: keyof typeof limits, given: string | undefined): number {

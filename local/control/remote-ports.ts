@@ -48,6 +48,7 @@ export const remoteMethods: {
     observe: 'reads',
     snapshots: 'reads',
     stop: 'changes',
+    isolate: 'changes',
     quarantine: 'changes',
     release: 'changes',
     create: 'changes',

@@ -9,6 +9,8 @@ export interface RowRecord {
   acknowledged: RowState | null;
   /** When it was acknowledged; 0: before the load began. */
   readonly acknowledgedAtMs: number;
+  /** When its first write was acknowledged; 0: it was there before. */
+  readonly firstAtMs: number;
   /** The outcome of a write that was sent but never answered; undefined: there is none. */
   unanswered: RowState | null | undefined;
 }
@@ -19,12 +21,19 @@ export interface LedgerWords {
   readonly state: string;
 }
 
+export interface TimeSpan {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 /** How what a database holds differs from what its clients were told. */
 export interface LedgerVerdict {
   /** Rows whose acknowledged state is not there. */
   readonly missing: readonly string[];
   /** Rows that were acknowledged as deleted and are there. */
   readonly undead: readonly string[];
+  /** Either of it, where it was acknowledged within a time whose writes may be lost. */
+  readonly lost: readonly string[];
   readonly checked: number;
 }
 
@@ -34,18 +43,19 @@ export class Ledger {
 
   /** A row that was there before the load began. */
   adopt(row: RowName, shard: number, state: RowState): void {
-    this.rows.set(row, { shard, acknowledged: state, acknowledgedAtMs: 0, unanswered: undefined });
+    this.rows.set(row, { shard, acknowledged: state, acknowledgedAtMs: 0, firstAtMs: 0, unanswered: undefined });
   }
 
   /** A write was answered with success. */
   acknowledge(row: RowName, shard: number, state: RowState | null, atMs = Date.now()): void {
-    this.rows.set(row, { shard, acknowledged: state, acknowledgedAtMs: atMs, unanswered: undefined });
+    const firstAtMs = this.rows.get(row)?.firstAtMs ?? atMs;
+    this.rows.set(row, { shard, acknowledged: state, acknowledgedAtMs: atMs, firstAtMs, unanswered: undefined });
   }
 
   /** A write was sent, and nobody said what became of it. A new row that was not answered has no acknowledged state. */
   leaveOpen(row: RowName, shard: number, state: RowState | null, before: RowState | null): void {
-    const acknowledgedAtMs = this.rows.get(row)?.acknowledgedAtMs ?? 0;
-    this.rows.set(row, { shard, acknowledged: before, acknowledgedAtMs, unanswered: state });
+    const { acknowledgedAtMs = 0, firstAtMs = 0 } = this.rows.get(row) ?? {};
+    this.rows.set(row, { shard, acknowledged: before, acknowledgedAtMs, firstAtMs, unanswered: state });
   }
 
   ofShard(shard: number): ReadonlyMap<RowName, RowRecord> {
@@ -62,21 +72,30 @@ export function compareWithLedger(
   rows: ReadonlyMap<RowName, RowRecord>,
   found: ReadonlyMap<RowName, RowState>,
   words: LedgerWords,
+  mayBeLost: TimeSpan | null = null,
 ): LedgerVerdict {
   const missing: string[] = [];
   const undead: string[] = [];
+  const lost: string[] = [];
   for (const [row, record] of rows) {
     const state = found.get(row) ?? null;
     if (state === record.acknowledged || (record.unanswered !== undefined && state === record.unanswered)) {
       continue;
     }
+    const broken = isLost(record, state, mayBeLost) ? lost : record.acknowledged === null ? undead : missing;
     if (record.acknowledged === null) {
-      undead.push(`${words.row} ${row}: deleted, found ${words.state} ${state ?? 'none'}`);
+      broken.push(`${words.row} ${row}: deleted, found ${words.state} ${state ?? 'none'}`);
     } else {
-      missing.push(
+      broken.push(
         `${words.row} ${row}: ${words.state} ${record.acknowledged} acknowledged, found ${state ?? 'nothing'}`,
       );
     }
   }
-  return { missing, undead, checked: rows.size };
+  return { missing, undead, lost, checked: rows.size };
+}
+
+/** A lost insert takes later updates with it, which changed nothing and were acknowledged all the same. */
+function isLost({ acknowledgedAtMs, firstAtMs }: RowRecord, state: RowState | null, span: TimeSpan | null): boolean {
+  const within = (atMs: number): boolean => span !== null && atMs >= span.fromMs && atMs <= span.toMs;
+  return within(acknowledgedAtMs) || (state === null && within(firstAtMs));
 }

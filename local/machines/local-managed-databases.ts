@@ -72,6 +72,10 @@ export class LocalManagedDatabases implements ManagedDatabases {
     });
   }
 
+  async isolate(instanceIdentifier: string): Promise<void> {
+    await this.instance(instanceIdentifier).machine.setIsolated('quarantine', true);
+  }
+
   async quarantine(instanceIdentifier: string): Promise<void> {
     const instance = this.instance(instanceIdentifier);
     await instance.machine.setIsolated('quarantine', true);
@@ -129,6 +133,17 @@ export class LocalManagedDatabases implements ManagedDatabases {
   async takeSnapshot(instanceIdentifier: string): Promise<KeptSnapshot> {
     this.expectState(this.instance(instanceIdentifier), 'available', 'copied');
     return this.room.takeSnapshot(instanceIdentifier);
+  }
+
+  /** Starts a stopped instance again: somebody who knows of nothing, or the service itself after seven days. */
+  async start(instanceIdentifier: string): Promise<void> {
+    const instance = this.instance(instanceIdentifier);
+    this.expectState(instance, 'stopped', 'started');
+    this.enter(instance, 'creating');
+    this.proceed(instance, async () => {
+      await instance.machine.boot();
+      this.enterFrom(instance, 'creating', 'available');
+    });
   }
 
   /** From now on `stop` is refused, as for an instance with a read replica. */

@@ -9,6 +9,10 @@ export interface RehearsalOptions {
   readonly nodes: number;
   readonly requestsPerSecond: number;
   readonly fault: string;
+  /** What nodes run on. @default 'ec2' */
+  readonly machines?: MachineKind;
+  /** Whether commits wait for a follower. @default 'synchronous' on EC2, 'asynchronous' on RDS, which knows nothing else */
+  readonly durability?: Durability;
   readonly ablate: readonly string[];
   readonly seed: number;
   /** Keep the run's directory afterwards. */
@@ -17,9 +21,16 @@ export interface RehearsalOptions {
   readonly directory?: string;
 }
 
+export const machineKinds = ['ec2', 'rds'] as const;
+export type MachineKind = (typeof machineKinds)[number];
+export const durabilities = ['synchronous', 'asynchronous'] as const;
+export type Durability = (typeof durabilities)[number];
+
 export interface Fault {
   readonly name: string;
   readonly summary: string;
+  /** What nodes must run on for it. @default any */
+  readonly machines?: MachineKind;
 }
 
 /** One rehearsal: a workflow, real servers, a load, and something that goes wrong. */

@@ -123,6 +123,17 @@ export function describeManagedDatabasesContract(
       await expectError(managed.stop('orders-2-new'), 'ApiRefused', 'orders-2-new');
     });
 
+    test('isolates an instance, which goes on, can still be stopped, and can be released', async () => {
+      await managed.isolate(subject.existing, subject.quarantineGroup);
+      await managed.isolate(subject.existing, subject.quarantineGroup);
+      expect(await subject.isolated(subject.existing)).toBe(true);
+      await until(subject.existing, 'available');
+      await managed.stop(subject.existing);
+      await until(subject.existing, 'stopped');
+      expect(await subject.isolated(subject.existing)).toBe(true);
+      await expectError(managed.isolate('nobody', subject.quarantineGroup), 'NotFound', 'nobody');
+    });
+
     test('quarantines an instance, which comes back unreachable', async () => {
       await managed.quarantine(subject.existing, subject.quarantineGroup);
       expect(await subject.isolated(subject.existing)).toBe(true);

@@ -63,6 +63,10 @@ export class SimulatedManagedDatabases implements ManagedDatabases {
     this.onEnd(instance.host);
   }
 
+  async isolate(instanceIdentifier: string): Promise<void> {
+    this.there(instanceIdentifier).quarantined = true;
+  }
+
   async quarantine(instanceIdentifier: string): Promise<void> {
     const instance = this.there(instanceIdentifier);
     instance.quarantined = true;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Shard } from '../../../core/cluster/items';
 import { shardNumber } from '../../../core/cluster/names';
 import type { Check } from '../../../core/evidence/evidence';
-import { compareWithLedger, type RowName, type RowRecord } from '../../load/ledger';
+import { compareWithLedger, type RowName, type RowRecord, type TimeSpan } from '../../load/ledger';
 import { contentOf, rowsOutside, writableShards, type CheckedServer } from './content';
 import type { RehearsedData } from './rehearsed-data';
 
@@ -12,6 +12,8 @@ export interface Aftermath {
   readonly servers: readonly CheckedServer[];
   readonly data: Pick<RehearsedData, 'stateOf' | 'words'>;
   readonly records: readonly (readonly [row: RowName, record: RowRecord])[];
+  /** The shards whose primary was lost where commits waited for nobody, and when what the evidence gives up was acknowledged. */
+  readonly mayBeLost: { readonly shards: readonly number[]; readonly span: TimeSpan } | null;
   /** The node that was built; null: none. */
   readonly replacement: string | null;
   /** Whether every shard must have two equal owners again. */
@@ -96,6 +98,8 @@ async function becomeEqual(
 async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
   const missing: string[] = [];
   const undead: string[] = [];
+  const lost = new Set<string>();
+  const { mayBeLost } = aftermath;
   let checked = 0;
   for (const shard of aftermath.shards) {
     const untilMs = aftermath.mayLackAfterMs.get(shard.id) ?? Number.POSITIVE_INFINITY;
@@ -108,9 +112,15 @@ async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
       const server = nodeId === null ? undefined : serverOf(aftermath, nodeId);
       if (server !== undefined) {
         const found = await aftermath.data.stateOf(server, shard, [...rows.keys()]);
-        const verdict = compareWithLedger(rows, found, aftermath.data.words);
+        const verdict = compareWithLedger(
+          rows,
+          found,
+          aftermath.data.words,
+          mayBeLost?.shards.includes(shardNumber(shard.id)) === true ? mayBeLost.span : null,
+        );
         missing.push(...verdict.missing);
         undead.push(...verdict.undead);
+        verdict.lost.forEach((row) => lost.add(row));
         checked += verdict.checked;
       }
     }
@@ -121,7 +131,19 @@ async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
   return [
     { name: 'acknowledged writes missing', ok: missing.length === 0 && looked, expected: '0', got: some(missing) },
     { name: 'deleted rows that came back', ok: undead.length === 0 && looked, expected: '0', got: some(undead) },
+    ...(mayBeLost === null ? [] : [lossCheck(mayBeLost.span, [...lost])]),
   ];
+}
+
+/** What is lost here is in neither of the other two. That it lies within the bound is how it was found. */
+function lossCheck({ fromMs, toMs }: TimeSpan, lost: readonly string[]): Check {
+  const boundMs = toMs - fromMs;
+  return {
+    name: 'writes lost within the bound of the evidence',
+    ok: boundMs >= 0,
+    expected: `only of the ${(boundMs / 1_000).toFixed(1)} s before the fence`,
+    got: lost.length === 0 ? '0' : `${lost.length}, such as ${lost[0] ?? ''}`,
+  };
 }
 
 /** No server but the one that the registry names accepts a shard's writes; it does, unless it is dead. */

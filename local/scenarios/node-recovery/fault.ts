@@ -31,6 +31,8 @@ export interface NodeFault extends Fault {
   readonly expectedFigures?: Readonly<Record<string, number>>;
   /** False where the cluster is meant to be left with single copies: then only what was acknowledged and who writes is checked. */
   readonly whole: boolean;
+  /** Whether an RDS node has a snapshot that it can be restored from. @default true */
+  readonly hasSnapshot?: boolean;
   /** Only where nothing dies: the longest that any shard may go without an acknowledged write. */
   readonly longestGapMs?: number;
   /** Before anything is killed. */

@@ -8,11 +8,13 @@ import { bothOwners } from './both-owners-fault';
 import { ask, type CheckedServer } from './content';
 import { checkedServer, kill, startByHand, untilTrue, untilVisited, type NodeFault } from './fault';
 import { executionsSince, nextExecution, taskStates } from '../deployed';
+import { managedFaults } from './managed-faults';
 import { planned } from './planned-fault';
 import { clusterName } from './world';
 
 const falseAlarm: NodeFault = {
   name: 'false-alarm',
+  machines: 'ec2',
   summary: 'somebody starts a recovery of a node that answers: nothing is done, and the reason says so',
   expectedOutcome: 'no action needed',
   whole: true,
@@ -25,6 +27,7 @@ const falseAlarm: NodeFault = {
 
 const oneWitness: NodeFault = {
   name: 'one-witness',
+  machines: 'ec2',
   summary: 'one agent alone calls a node failed that nobody else can judge: refused',
   expectedOutcome: 'refused',
   expectedReason: /^only agent node-\d+ calls node-\d+ failed/,
@@ -301,8 +304,7 @@ const zombie: NodeFault = {
   during: async ({ world, victim, say, check }) => {
     await untilVisited(world, 'Launch the replacement');
     say(`switches ${victim.id} on again`);
-    await world.machines.switchOn(victim.machineId);
-    await world.machines.settled(victim.machineId);
+    await world.switchOn(victim);
     const server = { ...checkedServer(world, victim), administrator: world.application };
     const shards = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
     const lost = shards.filter((shard) => shard.lostOwner === victim.id && shard.fence !== null);
@@ -339,6 +341,7 @@ export const faults: readonly NodeFault[] = [
   zombie,
   planned,
   bothOwners,
+  ...managedFaults,
 ];
 
 /** What an application gets that still writes to the old node: acknowledged, refused, or no answer. */

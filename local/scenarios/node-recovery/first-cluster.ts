@@ -1,12 +1,13 @@
 import { ClusterRegistry, databaseOf } from '../../../core/cluster/cluster-registry';
 import type { NodeItem, Shard } from '../../../core/cluster/items';
 import { shardId } from '../../../core/cluster/names';
+import type { ClusterSettings } from '../../../core/cluster/settings';
 import { followName, synchronousNames } from '../../../core/node-recovery/ownership';
 import type { DatabaseAddress, DatabaseEngine } from '../../../core/ports/database-engine';
 import type { Registry } from '../../../core/ports/registry';
 
 export interface ClusterOrder {
-  readonly cluster: { readonly name: string; readonly database: string };
+  readonly cluster: Pick<ClusterSettings, 'name' | 'database' | 'durability'>;
   readonly nodes: readonly NodeItem[];
   readonly shardCount: number;
   /** Puts equal tables and rows of a shard on one of its owners; resolves with the schemas that they are in. */
@@ -38,7 +39,8 @@ export async function makeCluster(world: ClusterWorld, order: ClusterOrder): Pro
   };
   // Two at a time: more only makes them wait for each other's disk.
   await Promise.all([worker(), worker()]);
-  for (const node of order.nodes) {
+  // Where commits wait for nobody, there is no list.
+  for (const node of order.cluster.durability === 'asynchronous' ? [] : order.nodes) {
     await world.engine.setSynchronousFollowers(databaseOf(order.cluster, node), synchronousNames(node.id, shards));
   }
   await register(world, order, shards);

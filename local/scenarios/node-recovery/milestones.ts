@@ -65,8 +65,13 @@ export function timingsOf(facts: TimingFacts): RehearsalReport['timingsMs'] {
   const restored = lostPrimaries.map((shard) => firstWriteAfterGap(answers, shard, killedAtMs, endedAtMs));
   const left = (state: string) => visits.findLast((visit) => visit.state === state)?.exitedAtMs ?? null;
   return {
-    detected: since(largest(promotions.flatMap((promotion) => promotion.suspectedAtMs ?? []))),
-    fenced: since(largest(promotions.map((promotion) => promotion.fencedAtMs))),
+    // Where agents promote nobody, the workflow is the first that is known to have seen it.
+    detected: since(
+      largest(promotions.flatMap((promotion) => promotion.suspectedAtMs ?? [])) ?? visits[0]?.enteredAtMs,
+    ),
+    fenced: since(
+      largest(promotions.map((promotion) => promotion.fencedAtMs)) ?? left('Prove that the failed machine is stopped'),
+    ),
     trafficRestored: restored.includes(null) ? null : since(largest(restored.filter((atMs) => atMs !== null))),
     inSync: since(left('Sum up the rows') ?? left('Finish the tables')),
     joined: since(left('Hand over to native replication')),

@@ -14,7 +14,7 @@ import type { Execution, ExecutionResult } from '../../states/execution';
 import { aborted } from '../aborted';
 import { executionsSince, fireSchedule, nextExecution } from '../deployed';
 import type { RehearsalOptions } from '../scenario';
-import { checkAftermath } from './checks';
+import { checkAftermath, type Aftermath } from './checks';
 import type { CheckedServer } from './content';
 import type { FaultContext, NodeFault } from './fault';
 import { faultChecks } from './fault-checks';
@@ -83,6 +83,11 @@ async function rehearse(
         mayLackAfterMs.set(shard, afterMs);
       },
     };
+    if (victim.machineKind === 'rds' && fault.hasSnapshot !== false) {
+      say(`takes a snapshot of ${victim.id}`);
+      await world.managed.takeSnapshot(victim.machineId);
+      await delay(warmUpMs);
+    }
     const killedAtMs = Date.now();
     await fault.begin(context);
     const first = await awaitRecovery(world, killedAtMs, fault.during?.bind(null, context), say);
@@ -227,6 +232,7 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     servers,
     data: world.data,
     records: report.records,
+    mayBeLost: lossOf(world, evidence, happened),
     replacement: replacement?.id ?? null,
     whole: fault.whole,
     mayLackAfterMs: happened.mayLackAfterMs,
@@ -273,6 +279,15 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
 
 function refusalNotes({ refusals }: LoadReport): readonly string[] {
   return refusals.slice(0, 10).map(([reason, count]) => `${count} times refused by the data: ${reason}`);
+}
+
+/** From when until when acknowledged writes may be lost, as the evidence says it: nothing else is accepted. */
+function lossOf(world: World, evidence: Evidence | null, { lostPrimaries }: Happened): Aftermath['mayBeLost'] {
+  const seconds = evidence?.recoveryPointSeconds ?? null;
+  const toMs = evidence?.fences.find(({ of }) => of === evidence.subject)?.fence.atMs;
+  return world.settings.durability === 'synchronous' || seconds === null || toMs === undefined
+    ? null
+    : { shards: lostPrimaries, span: { fromMs: toMs - seconds * 1_000, toMs } };
 }
 
 async function readEvidence(world: World, execution: string): Promise<Evidence | null> {

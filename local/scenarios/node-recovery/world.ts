@@ -29,6 +29,7 @@ import { aborted } from '../aborted';
 import type { RehearsalOptions } from '../scenario';
 import { dumpedData } from './dumped-data';
 import { makeCluster } from './first-cluster';
+import { createInstances, instanceOf, startAgentsBeside } from './managed-nodes';
 import type { RehearsedData } from './rehearsed-data';
 import { shopData } from './shop-cluster';
 import { spaceNeeded } from './space-needed';
@@ -49,6 +50,7 @@ export interface World {
   readonly cloud: LocalCloud;
   readonly room: MachineRoom;
   readonly machines: LocalMachines;
+  readonly managed: LocalManagedDatabases;
   readonly dnsServer: DnsServer;
   readonly settings: ClusterSettings;
   readonly nodes: readonly NodeItem[];
@@ -58,6 +60,8 @@ export interface World {
   readonly engine: DatabaseEngine;
   readonly source: ConnectionSource;
   readonly data: RehearsedData;
+  /** Starts a stopped node's machine or instance again, as somebody might who knows of nothing. */
+  switchOn(node: NodeItem): Promise<void>;
   /** Ends every process; removes the run's files unless they are to be kept. */
   close(keepFiles: boolean): Promise<void>;
 }
@@ -169,6 +173,7 @@ async function build(
   await bundleFunctions(new Map([['node-agent', 'agents/node-agent/main.ts']]), join(directory, 'agents'));
 
   const machines = new LocalMachines(room);
+  const managed = new LocalManagedDatabases(room);
   const dns = new LocalDns({ clock: systemClock, zone: zoneName });
   const dnsServer = await DnsServer.start({ zone: dns.published });
   onClose(() => dnsServer.close());
@@ -183,7 +188,7 @@ async function build(
     secrets: { [secretName]: administrator },
     ports: {
       machines,
-      managedDatabases: new LocalManagedDatabases(room),
+      managedDatabases: managed,
       dns,
       prober: { probe: async (target) => localProber.probe({ ...target, host: await addressOf(target.host) }) },
       hostCommands: new LocalHostCommands(room, machines),
@@ -205,7 +210,20 @@ async function build(
   });
 
   say(`starts ${options.nodes} database servers`);
-  const nodes = await launchNodes(machines, settings, options.nodes);
+  const nodes =
+    options.machines === 'rds'
+      ? await createInstances(managed, settings, { count: options.nodes, zone: zoneName })
+      : await launchNodes(machines, settings, options.nodes);
+  const beside =
+    options.machines === 'rds'
+      ? await startAgentsBeside(room, nodes, join(directory, 'agents-beside'), (node, address) =>
+          agentCommand({ cluster: clusterName, nodeId: node.id }, directory, {
+            ...started.agentEnvironment({ nodeId: node.id, address }),
+            REJOIN_DNS: dnsAddress,
+          }),
+        )
+      : null;
+  onClose(async () => beside?.end());
   await dns.change(
     nodes.map(
       (node) =>
@@ -236,7 +254,8 @@ async function build(
       fill: (owner, shard) => data.fill({ source, owner, applicationRole: application.username }, shard),
     },
   );
-  const agentLogFiles = nodes.map((node) => join(room.machine(node.machineId).facts.directory, 'agent.log'));
+  const agentLogFiles =
+    beside?.logFiles ?? nodes.map((node) => join(room.machine(node.machineId).facts.directory, 'agent.log'));
   return {
     directory,
     agentLogFiles,
@@ -244,6 +263,7 @@ async function build(
     cloud: started,
     room,
     machines,
+    managed,
     dnsServer,
     settings,
     nodes,
@@ -252,6 +272,10 @@ async function build(
     engine,
     source,
     data,
+    switchOn: async ({ machineId, machineKind }) => {
+      await (machineKind === 'rds' ? managed.start(machineId) : machines.switchOn(machineId));
+      await (machineKind === 'rds' ? managed.settled(machineId) : machines.settled(machineId));
+    },
     close,
   };
 }
@@ -298,7 +322,10 @@ function appSettings(options: RehearsalOptions, shardCount: number, port: number
     {
       site: sites[index % sites.length],
       host: `node-${index + 1}.${zoneName}`,
-      machine: { kind: 'ec2', instanceId: `i-${String(index + 1).padStart(17, '0')}` },
+      machine:
+        options.machines === 'rds'
+          ? { kind: 'rds', instanceIdentifier: instanceOf(clusterName, `node-${index + 1}`) }
+          : { kind: 'ec2', instanceId: `i-${String(index + 1).padStart(17, '0')}` },
     },
   ]);
   return appSettingsSchema.parse({
@@ -311,7 +338,8 @@ function appSettings(options: RehearsalOptions, shardCount: number, port: number
         shardCount,
         database,
         port,
-        durability: 'synchronous',
+        durability: options.durability ?? (options.machines === 'rds' ? 'asynchronous' : 'synchronous'),
+        quarantineGroup: 'sg-00000000',
         secret: secretName,
         tls: 'disabled',
         launchTemplate: 'lt-00000000',
@@ -328,7 +356,7 @@ function clusterOf(app: AppSettings): Omit<ClusterSettings, 'name'> {
 }
 
 function agentCommand(
-  machine: MachineFacts,
+  machine: Pick<MachineFacts, 'cluster' | 'nodeId'>,
   directory: string,
   environment: Readonly<Record<string, string>>,
 ): AgentCommand {

@@ -337,6 +337,8 @@ describe('managed instances', () => {
     const server = world.servers.at('orders-node-3-r1.rds.internal');
     expect([...(server?.subscriptions.keys() ?? [])].every((name) => !name.endsWith('e1'))).toBe(true);
     expect(world.managed.isolated('orders-node-3-r1')).toBe(false);
+    // Should anybody start it again before it is deleted, it reaches no client.
+    expect(world.managed.isolated('orders-node-3')).toBe(true);
     expect(await world.managed.observe('orders-node-3')).toMatchObject({ state: 'deleting' });
   });
 

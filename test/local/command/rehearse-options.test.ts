@@ -15,10 +15,19 @@ test('without arguments the main scenario runs with its defaults', () => {
       requestsPerSecond: 300,
       dump: null,
       fault: 'kill',
+      machines: 'ec2',
+      durability: 'synchronous',
       ablate: [],
       seed: 1,
       keep: false,
     },
+  });
+});
+
+test('nodes on RDS are asynchronous, for they can be nothing else; others are what they are told', () => {
+  expect(parse('--machines', 'rds')).toMatchObject({ options: { machines: 'rds', durability: 'asynchronous' } });
+  expect(parse('--durability', 'asynchronous')).toMatchObject({
+    options: { machines: 'ec2', durability: 'asynchronous' },
   });
 });
 
@@ -59,6 +68,13 @@ test.each([
   [['--ablate', 'fence'], "--ablate 'fence' is not known; known: passes, node-filter"],
   [['node-recover'], "scenario 'node-recover' is not known; known: node-recovery"],
   [['node-recovery', 'more'], "one scenario at a time: 'more' is too much"],
+  [
+    ['--machines', 'rds', '--durability', 'synchronous'],
+    /^--durability synchronous is not possible with --machines rds/,
+  ],
+  [['--machines', 'rds', '--fault', 'one-witness'], "--fault one-witness is for --machines ec2, got 'rds'"],
+  [['--fault', 'no-stop'], "--fault no-stop is for --machines rds, got 'ec2'"],
+  [['--machines', 'vm'], "--machines 'vm' is not known; known: ec2, rds"],
   [['--rowz', '5'], /^Unknown option '--rowz'/],
 ])('%j is refused in a sentence', (argv, message) => {
   expect(() => parse(...argv)).toThrow(message);

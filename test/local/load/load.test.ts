@@ -13,8 +13,40 @@ test('a write that was acknowledged and is not there is missing', () => {
   expect(compareWithLedger(ledger.ofShard(0), new Map([[1, 2]]), words)).toEqual({
     missing: ['order 1: version 3 acknowledged, found 2', 'order 2: version 1 acknowledged, found nothing'],
     undead: [],
+    lost: [],
     checked: 2,
   });
+});
+
+test('only what was acknowledged within the time that may be lost is lost and not missing', () => {
+  const record = (acknowledged: number | null, firstAtMs: number, acknowledgedAtMs: number) => ({
+    shard: 0,
+    acknowledged,
+    firstAtMs,
+    acknowledgedAtMs,
+    unanswered: undefined,
+  });
+  const rows = new Map([
+    [1, record(3, 0, 1_500)],
+    [2, record(null, 0, 1_500)],
+    // Inserted within that time, and updated after it where nothing was left to update.
+    [3, record(2, 1_500, 2_500)],
+    [4, record(3, 0, 999)],
+    [5, record(3, 0, 2_001)],
+    [6, record(null, 0, 999)],
+  ]);
+  const found = new Map([
+    [1, 2],
+    [2, 1],
+    [4, 2],
+    [5, 2],
+    [6, 1],
+  ]);
+  const verdict = compareWithLedger(rows, found, words, { fromMs: 1_000, toMs: 2_000 });
+  expect(verdict.lost.map((line) => line.slice(0, 7))).toEqual(['order 1', 'order 2', 'order 3']);
+  expect(verdict.missing.map((line) => line.slice(0, 7))).toEqual(['order 4', 'order 5']);
+  expect(verdict.undead.map((line) => line.slice(0, 7))).toEqual(['order 6']);
+  expect(compareWithLedger(rows, found, words).lost).toEqual([]);
 });
 
 test('a delete that was acknowledged stays a delete', () => {
