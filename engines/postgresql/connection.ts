@@ -12,7 +12,7 @@ export interface ConnectionSource {
   /** The IP address of a host that the system's own resolver does not know. @default the system's resolver */
   addressOf?(host: string): Promise<string>;
   /** The socket to connect with. @default the system chooses the address that a connection comes from */
-  socket?(): Socket;
+  readonly socket?: () => Socket;
 }
 
 export interface SessionOptions {
