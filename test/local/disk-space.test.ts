@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { requireSpace, spaceProblem } from '../../local/disk-space';
+import { shopData } from '../../local/scenarios/node-recovery/shop-cluster';
 import { spaceNeeded } from '../../local/scenarios/node-recovery/space-needed';
 
 const gibibyte = 1_073_741_824;
@@ -36,10 +37,11 @@ test('needs on one disk are added up', async () => {
 });
 
 test('a rehearsal needs more for more rows and for more nodes', () => {
-  const { machineBytes, runBytes } = spaceNeeded({ rows: 400_000, nodes: 4 });
+  const spaceOf = (rows: number, nodes: number) => spaceNeeded(nodes, shopData({ rows, shards: 16 }).space);
+  const { machineBytes, runBytes } = spaceOf(400_000, 4);
   expect(machineBytes).toBeGreaterThan(gibibyte);
   expect(machineBytes).toBeLessThan(2 * gibibyte);
   expect(runBytes).toBeLessThan(gibibyte / 4);
-  expect(spaceNeeded({ rows: 800_000, nodes: 4 }).machineBytes).toBeGreaterThan(machineBytes * 1.5);
-  expect(spaceNeeded({ rows: 400_000, nodes: 8 }).machineBytes).toBeGreaterThan(machineBytes);
+  expect(spaceOf(800_000, 4).machineBytes).toBeGreaterThan(machineBytes * 1.5);
+  expect(spaceOf(400_000, 8).machineBytes).toBeGreaterThan(machineBytes);
 });

@@ -1,6 +1,4 @@
-import { statfs } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { whyNoRoom } from '../../../core/dump/needed-space';
+import { resolve } from 'node:path';
 import { RejoinError } from '../../../core/errors';
 import { byteText } from '../../../core/evidence/words';
 import { refusal } from '../../../core/preflight/judge';
@@ -16,25 +14,23 @@ import type { DataTarget, RehearsedData } from './rehearsed-data';
 import { statesOf } from './rows-by-key';
 
 const lanes = 8;
+/** Two owners and a replacement, each with rows, indexes and the log of what was loaded, and what the load adds. */
+const copiesOnMachines = 8;
 const progressEveryBytes = 67_108_864;
 
 /**
  * The user's own data: a plain dump of one database as one shard of all its schemas.
  *
- * @param directory where the rehearsal keeps its data; it need not be there yet
- * @throws InvalidInput when the file is no such dump; NoDiskSpace
+ * @throws InvalidInput when the file is no such dump
  */
-export async function dumpedData(path: string, directory: string, say: (line: string) => void): Promise<RehearsedData> {
+export async function dumpedData(path: string, say: (line: string) => void): Promise<RehearsedData> {
   const file = resolve(path);
   const dumpBytes = await checkDumpFile(file);
-  const noRoom = whyNoRoom(dumpBytes, await freeBytesOf(resolve(directory)));
-  if (noRoom !== null) {
-    throw new RejoinError('NoDiskSpace', noRoom);
-  }
   let first: Prepared | null = null;
   return {
     making: `loads ${file} (${byteText(dumpBytes)}) as one shard on two owners`,
     shardCount: 1,
+    space: { machineBytes: copiesOnMachines * dumpBytes, runBytes: dumpBytes },
     fill: async (target) => {
       const loaded = await loadDump(target.source, target.owner, file, tellProgress(target.owner, say));
       first ??= await prepare(target, file, loaded, say);
@@ -49,11 +45,6 @@ export async function dumpedData(path: string, directory: string, say: (line: st
     stateOf: (server, _shard, rows) => statesOf(server, rows),
     notes: () => first?.notes ?? [],
   };
-}
-
-async function freeBytesOf(directory: string): Promise<number> {
-  const found = await statfs(directory).catch(() => null);
-  return found === null ? freeBytesOf(dirname(directory)) : found.bavail * found.bsize;
 }
 
 interface Prepared {

@@ -4,6 +4,7 @@ import type { ConnectionSource } from '../../../engines/postgresql/connection';
 import type { LedgerWords, RowName, RowState } from '../../load/ledger';
 import type { LoadOrder } from '../../load/load-process';
 import type { CheckedServer } from './content';
+import type { SpaceNeeded } from './space-needed';
 
 /** Where data is put: one owner of a shard, by its administrator. */
 export interface DataTarget {
@@ -18,6 +19,8 @@ export interface RehearsedData {
   /** In the progress, such as 'makes 16 shards with 400,000 rows'. */
   readonly making: string;
   readonly shardCount: number;
+  /** About what its rows take. */
+  readonly space: SpaceNeeded;
   /** Puts a shard's tables and rows on one owner, equal on each; resolves with their schemas. */
   fill(target: DataTarget, shard: string): Promise<readonly string[]>;
   /** What the load generator is told; once the cluster is filled. */

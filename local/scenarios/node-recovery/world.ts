@@ -83,8 +83,7 @@ export async function startWorld(
 ): Promise<World> {
   signal.throwIfAborted();
   // Before anything is started: a file that is no dump costs nobody a minute.
-  const data =
-    options.dump === null ? shopData(options) : await dumpedData(options.dump, rehearsalsDirectory(options), say);
+  const data = options.dump === null ? shopData(options) : await dumpedData(options.dump, say);
   const run = await RunDirectory.claim(join(rehearsalsDirectory(options), 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
   const endAll = async (): Promise<void> => {
@@ -161,12 +160,12 @@ async function build(
     ],
   });
   onClose(() => room.close({ keepFiles: options.keep }));
-  const { machineBytes, runBytes } = spaceNeeded(options);
+  const { machineBytes, runBytes } = spaceNeeded(options.nodes, data.space);
   const needs = [
     { path: room.directory, bytes: machineBytes },
     { path: directory, bytes: runBytes },
   ];
-  await requireSpace(needs, 'make room, or rehearse with fewer rows (--rows)');
+  await requireSpace(needs, 'make room, or rehearse with less data');
 
   say('synthesizes the app and bundles steps and agent');
   const assembly = makeApp(app, { outdir: join(directory, 'cdk.out'), bundle: false, validate: false }).synth();

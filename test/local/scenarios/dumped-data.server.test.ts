@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 async function fill(file: string) {
-  const data = await dumpedData(file, tmpdir(), () => undefined);
+  const data = await dumpedData(file, () => undefined);
   const owner = await freshDatabase(server);
   const schemas = await data.fill({ source: server.source, owner, applicationRole: 'application' }, 'shard_0000');
   return { data, owner, schemas };
@@ -181,5 +181,5 @@ test.each<[string, () => Promise<string>, RegExp]>([
   ['a gzip file', () => fileOf(Buffer.from([0x1f, 0x8b, 8, 0])), /compressed with gzip; unpack it with gunzip first/],
   ['some text', () => fileOf('Dear all,\nplease find attached\n'), /begins with 'Dear', which is not SQL/],
 ])('%s is refused before anything is started', async (_name, file, message) => {
-  await expect(dumpedData(await file(), tmpdir(), () => undefined)).rejects.toThrow(message);
+  await expect(dumpedData(await file(), () => undefined)).rejects.toThrow(message);
 });
