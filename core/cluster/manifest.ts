@@ -6,6 +6,11 @@ export const rowRangeSchema = z.strictObject({
   table: z.string(),
   /** The key's columns in order. */
   keyColumns: z.array(z.string()).min(1),
+  /**
+   * By what each of them is sorted where the bounds were cut: collation and its version, '' for values without one. Absent in
+   * ranges of earlier versions, and where there are no bounds to sort.
+   */
+  keyOrders: z.array(z.string()).optional(),
   /** The bounds, one text value a key column; null is the table's begin or end. */
   lowKey: z.array(z.string()).nullable(),
   highKey: z.array(z.string()).nullable(),

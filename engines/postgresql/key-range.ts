@@ -84,4 +84,11 @@ function checkKey(table: TableFacts, range: RowRange): void {
       `the primary key of table '${table.schema}.${table.table}' is (${names.join(', ')}), but the range is cut by (${range.keyColumns.join(', ')}): the table was changed after the ranges were planned; plan them again`,
     );
   }
+  const orders = table.key.map(({ order }) => order);
+  if (range.keyOrders?.some((order, place) => order !== orders[place]) === true) {
+    throw new RejoinError(
+      'SqlFailed',
+      `the primary key of table '${table.schema}.${table.table}' is sorted by '${orders.join("', '")}' here and by '${range.keyOrders.join("', '")}' where its ranges were cut, so rows between two bounds are not the same rows; give both nodes the same collation version, or the key the collation "C"`,
+    );
+  }
 }

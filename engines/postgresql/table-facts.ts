@@ -27,6 +27,8 @@ export interface KeyColumnFacts extends ColumnFacts {
   readonly less: string;
   readonly equal: string;
   readonly greaterOrEqual: string;
+  /** By what it is sorted: collation and its version, such as `en_US.UTF-8 2.36`; '' for values without a collation. */
+  readonly order: string;
 }
 
 /** What reading and writing a table's rows needs to know of it. */
@@ -86,12 +88,18 @@ const columnsSql = `
    ORDER BY a.attnum`;
 
 const keySql = `
-  SELECT k.attnum AS "number", am.amname AS "method", i.indimmediate AS "immediate", operators.*
+  SELECT k.attnum AS "number", am.amname AS "method", i.indimmediate AS "immediate", operators.*,
+         CASE k.sorting WHEN 0 THEN '' ELSE
+           CASE co.collname WHEN 'default' THEN coalesce(to_jsonb(db)->>'datlocale', to_jsonb(db)->>'daticulocale', db.datcollate)
+                            ELSE co.collname END || coalesce(' ' || pg_collation_actual_version(co.oid), '') END AS "order"
     FROM pg_index i
     JOIN pg_class ic ON ic.oid = i.indexrelid
     JOIN pg_am am ON am.oid = ic.relam
-    CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY AS k(attnum, opclass, place)
+    CROSS JOIN unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[]) WITH ORDINALITY
+               AS k(attnum, opclass, sorting, place)
     JOIN pg_opclass oc ON oc.oid = k.opclass
+    JOIN pg_database db ON db.datname = current_database()
+    LEFT JOIN pg_collation co ON co.oid = k.sorting
     LEFT JOIN LATERAL (
       SELECT max(name) FILTER (WHERE strategy = 1) AS "less", max(name) FILTER (WHERE strategy = 3) AS "equal",
              max(name) FILTER (WHERE strategy = 4) AS "greaterOrEqual"
@@ -111,6 +119,7 @@ interface KeyRow {
   readonly less: string;
   readonly equal: string;
   readonly greaterOrEqual: string;
+  readonly order: string;
 }
 
 /**

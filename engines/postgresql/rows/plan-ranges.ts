@@ -66,12 +66,14 @@ export async function planTable(
   });
   const columns = storedColumns(table).map(({ name }) => name);
   const keyColumns = table.key.map(({ name }) => name);
+  const keyOrders = table.key.map(({ order }) => order);
   const { schema, table: name } = table;
   return [null, ...cuts].map((lowKey, place) => ({
     range: {
       schema,
       table: name,
       keyColumns,
+      keyOrders,
       lowKey: lowKey === null ? null : [...lowKey],
       highKey: cuts[place] === undefined ? null : [...cuts[place]],
     },

@@ -90,7 +90,11 @@ test('once more changes nothing, also where it served meanwhile', async () => {
 });
 
 test.each([
-  ['a row is missing', 'DELETE FROM shard_0007.orders WHERE id = 200', /has \d+ rows on node-1 and \d+ on node-2; load the same rows/],
+  [
+    'a row is missing',
+    'DELETE FROM shard_0007.orders WHERE id = 200',
+    /has \d+ rows on node-1 and \d+ on node-2; load the same rows/,
+  ],
   [
     'a value differs',
     "UPDATE shard_0007.orders SET note = 'x' WHERE id = 7",

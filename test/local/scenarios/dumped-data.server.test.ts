@@ -105,7 +105,9 @@ describe('a dump with everything that is handled', () => {
 test('what is refused is refused by name, with what to do', async () => {
   await expect(fill(fixture('refused'))).rejects.toMatchObject({
     name: 'PreflightRefused',
-    message: expect.stringMatching(/child inherits from public\.parent.*ALTER TABLE public\.child NO INHERIT public\.parent.*; and \d+ more$/) as string,
+    message: expect.stringMatching(
+      /child inherits from public\.parent.*ALTER TABLE public\.child NO INHERIT public\.parent.*; and \d+ more$/,
+    ) as string,
   });
   const owner = await freshDatabase(server);
   const { schemas } = await loadDump(server.source, owner, fixture('refused'), () => undefined);

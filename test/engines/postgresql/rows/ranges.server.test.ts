@@ -119,7 +119,7 @@ test('an empty table has one range without bounds', async () => {
     const planned = await nodes.rows.planRanges(nodes.source, { schemas: oddSchemas, ...whole });
     expect(planned).toHaveLength(oddTableKeys.length);
     expect(planned[0]).toEqual({
-      range: { ...oddTableKeys[0], lowKey: null, highKey: null },
+      range: { ...oddTableKeys[0], keyOrders: ['C'], lowKey: null, highKey: null },
       columns: ['key, with " quotes', 'n'.repeat(63), 'back\\slash'],
     });
     const types = planned.find(({ range }) => range.table === 'types');
@@ -246,6 +246,25 @@ test('triggers and foreign keys do not fire for loaded rows', async () => {
     const order = { loadId: 'a', shard: oddShard, range, columns: ['id', 'parent'], body: Buffer.from('1\t77\n') };
     expect(await nodes.rows.loadRows(nodes.target, order)).toBe(1);
   }, tables);
+});
+
+test('a range is of no use where its key is sorted otherwise', async () => {
+  const table = `CREATE SCHEMA shard_0007; CREATE TABLE shard_0007.words (word text PRIMARY KEY)`;
+  await withNodes(async (nodes) => {
+    await nodes.onSource.query(`INSERT INTO shard_0007.words VALUES ('a'), ('B')`);
+    const [planned] = await nodes.rows.planRanges(nodes.source, { schemas: ['shard_0007'], ...whole });
+    const range = planned?.range;
+    if (range === undefined) {
+      throw new Error('no range was planned');
+    }
+    const order = { range, columns: ['word'], maxBytes: 1e6 };
+    await expect(nodes.rows.readRange(nodes.target, order)).resolves.toMatchObject({ rows: 0 });
+    await nodes.onTarget.query(`ALTER TABLE shard_0007.words ALTER COLUMN word TYPE text COLLATE "und-x-icu"`);
+    await expect(nodes.rows.readRange(nodes.target, order)).rejects.toMatchObject({
+      name: 'SqlFailed',
+      message: expect.stringMatching(/sorted by 'und-x-icu [\d.]+' here and by '/) as string,
+    });
+  }, table);
 });
 
 test('rows are checked without being kept', async () => {
