@@ -40,3 +40,16 @@ export function broken({ checks, outcome, reason }: RehearsalReport): readonly s
     ok ? [] : [`${name}: expected ${expected}, got ${got} (${outcome}: ${reason})`],
   );
 }
+
+/** Tests that each fault ends as it must, by the rehearsal's own checks, which read the databases back. */
+export function testFaults(faults: readonly string[], change: Partial<RehearsalOptions> = {}): void {
+  test.each(faults)(
+    'fault %s ends as it must',
+    async (fault) => {
+      const report = await smallRehearsal({ ...change, fault });
+      expect(broken(report)).toEqual([]);
+      expect(report.checks.length).toBeGreaterThan(2);
+    },
+    rehearsalTimeoutMs,
+  );
+}

@@ -19,6 +19,7 @@ import type { CheckedServer } from './content';
 import type { FaultContext, NodeFault } from './fault';
 import { faultChecks } from './fault-checks';
 import { faults } from './faults';
+import { countMissedRows } from './missed-rows';
 import { partsOfBlackout, promotionsIn, rowsRestored, timingsOf } from './milestones';
 import { clusterName, rehearsalsDirectory, startWorld, zoneName, type World } from './world';
 
@@ -90,7 +91,13 @@ async function rehearse(
     }
     const killedAtMs = Date.now();
     await fault.begin(context);
-    const first = await awaitRecovery(world, killedAtMs, fault.during?.bind(null, context), say);
+    const during = async (execution: string): Promise<void> => {
+      await Promise.all([
+        fault.during?.(context, execution),
+        options.ablate.includes('passes') ? countMissedRows(context) : null,
+      ]);
+    };
+    const first = await awaitRecovery(world, killedAtMs, during, say);
     const recovery = (await fault.followUp?.(context)) ?? first;
     await watch(world, recovery, say);
     await fault.after?.(context);
@@ -142,11 +149,11 @@ async function finished(world: World, execution: Execution, say: (line: string) 
 async function awaitRecovery(
   world: World,
   sinceMs: number,
-  during: ((execution: string) => Promise<void>) | undefined,
+  during: (execution: string) => Promise<void>,
   say: (line: string) => void,
 ): Promise<Execution> {
   const first = await nextExecution(world.cloud, machine, sinceMs);
-  const [recovery] = await Promise.all([watchAll(world, first, sinceMs, say), during?.(first.name)]);
+  const [recovery] = await Promise.all([watchAll(world, first, sinceMs, say), during(first.name)]);
   return recovery;
 }
 

@@ -1,0 +1,4 @@
+import { testFaults } from './small-rehearsal';
+
+// A person asks for these.
+testFaults(['planned', 'both-owners']);
