@@ -16,6 +16,18 @@ describe('codec', () => {
     expect((await compress(raw)).equals(await compress(raw))).toBe(true);
   });
 
+  test('keeps nothing of what it gave out', async () => {
+    const raw = Buffer.alloc(4_194_304, 'a row of a table\n');
+    const stored = await compress(raw);
+    await decompress(stored, raw.length);
+    const before = process.memoryUsage().rss;
+    for (let turn = 0; turn < 80; turn += 1) {
+      await decompress(stored, raw.length);
+    }
+    const keptBytes = process.memoryUsage().rss - before;
+    expect(keptBytes).toBeLessThan(40 * raw.length);
+  });
+
   test('makes rows much smaller', async () => {
     const raw = Buffer.from(Array.from({ length: 1_000 }, (_, id) => `${id}\tcustomer ${id}\topen\n`).join(''));
     expect((await compress(raw)).length).toBeLessThan(raw.length / 2);
