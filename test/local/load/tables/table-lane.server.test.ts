@@ -107,7 +107,12 @@ test('a load on tables that nobody described: the ledger knows each row as the d
   const records = new Map(ledger.entries());
   const read = () => statesOf({ ...address, administrator: server.credentials }, [...records.keys()]);
   const found = await read();
-  expect(compareWithLedger(records, found, words)).toEqual({ missing: [], undead: [], lost: [], checked: records.size });
+  expect(compareWithLedger(records, found, words)).toEqual({
+    missing: [],
+    undead: [],
+    lost: [],
+    checked: records.size,
+  });
   const changed = [...adopted].filter(([name, before]) => records.get(name)?.acknowledged !== before.acknowledged);
   const deleted = [...records].filter(([, record]) => record.acknowledged === null);
   const added = [...records.keys()].filter((name) => !adopted.has(name));
