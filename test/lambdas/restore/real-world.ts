@@ -297,6 +297,7 @@ export class RealWorld {
       ablations: [],
       events: { publish: async () => undefined },
       notifications: { publish: async () => undefined },
+      metrics: { publish: async () => undefined },
       executions: {
         start: async () => ({ arn: '', started: true }),
         describe: async () => null,

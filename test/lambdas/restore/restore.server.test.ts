@@ -88,7 +88,7 @@ async function expectSame(): Promise<void> {
 
 test('from a backup, with stored segments and writes that go on', async () => {
   await write(200);
-  expect(await world.run('change-backup')).toMatchObject({ status: 'SUCCEEDED' });
+  expect(await world.run('change-backup')).toMatchObject({ status: 'SUCCEEDED', cause: null });
   world.onStep = () => write(10);
   const result = await world.restore({ kind: 'backup', backupId: await backup() });
   world.onStep = async () => undefined;
@@ -112,7 +112,7 @@ test('from the survivor, when there is no backup', async () => {
 test('from a snapshot, over whose rows the stored changes are replayed; a shard that it lacks comes from the backup', async () => {
   // A row is stored with a unique value that another row has in the snapshot: replayed, both would have it for a while.
   await world.onSurvivor.query(`UPDATE shard_0000.customer SET note = 'touched' WHERE id = 700`);
-  expect(await world.run('change-backup')).toMatchObject({ status: 'SUCCEEDED' });
+  expect(await world.run('change-backup')).toMatchObject({ status: 'SUCCEEDED', cause: null });
   await passOnEmail('shard_0000', 700, 701);
   expect(await world.restore({ kind: 'survivor', backupId: null })).toMatchObject({ cause: null });
   await world.becomeSnapshot();
@@ -120,7 +120,7 @@ test('from a snapshot, over whose rows the stored changes are replayed; a shard 
   const [stale] = await world.onReplacement<{ rows: string }>('SELECT count(*) AS rows FROM shard_0000.customer');
   await write(200);
   await world.onSurvivor.query('UPDATE shard_0000.purchase SET id = id + 500000 WHERE id % 100 = 77');
-  expect(await world.run('change-backup')).toMatchObject({ status: 'SUCCEEDED' });
+  expect(await world.run('change-backup')).toMatchObject({ status: 'SUCCEEDED', cause: null });
   world.onStep = () => write(10);
   const result = await world.restore({ kind: 'rds snapshot', backupId: await backup() });
   world.onStep = async () => undefined;
@@ -183,8 +183,8 @@ test('a difference that was planted while rows are compared is found, and repair
     if (state === 'Compare rows of a shard' && !planted) {
       planted = true;
       await world.onReplacement(`SET session_replication_role = replica;
-        UPDATE shard_0000.customer SET note = 'planted' WHERE id = 42;
-        DELETE FROM shard_0001.purchase WHERE id = 43;
+        UPDATE shard_0000.customer SET note = 'planted' WHERE id = (SELECT min(id) FROM shard_0000.customer);
+        DELETE FROM shard_0001.purchase WHERE id = (SELECT min(id) FROM shard_0001.purchase);
         INSERT INTO shard_0001.customer (id, email, note) VALUES (800000, 'planted', 'planted')`);
     }
   };
