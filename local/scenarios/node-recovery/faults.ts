@@ -34,15 +34,25 @@ const oneWitness: NodeFault = {
   whole: false,
   begin: async (context) => {
     const { world, victim, say } = context;
-    const witness = world.nodes.find((node) => node.id !== victim.id && node.site !== victim.site);
-    say(`ends every agent but that of ${witness?.id ?? ''}, and cuts ${victim.id} off the network`);
+    const witness = world.nodes.find((node) => node.id !== victim.id && node.site !== victim.site)?.id ?? '';
+    say(`ends every agent but that of ${witness}, and cuts ${victim.id} off the network`);
     await Promise.all(
-      world.nodes.filter((node) => node !== witness).map((node) => world.room.machine(node.machineId).killAgent()),
+      world.nodes.filter((node) => node.id !== witness).map((node) => world.room.machine(node.machineId).killAgent()),
     );
+    await world.room.machine(victim.machineId).setIsolated('scenario', true);
     // Opinions that were written before may be no vote any more when somebody asks.
     await delay(opinionsExpireMs);
-    // Its agent waits for a second opinion, goes on without that follower in the end, and says so: that starts a recovery.
-    await world.room.machine(victim.machineId).setIsolated('scenario', true);
+    await untilTrue(`${witness} calls ${victim.id} failed`, async () => {
+      const opinions = await world.cloud.registry.list(`CLUSTER#${clusterName}`, `OPINION#${witness}#${victim.id}`);
+      return opinions.some((item) => item.value['verdict'] === 'failed');
+    });
+    // Said before the heartbeat's alarm, which would be a second witness.
+    say(`${witness} announces that ${victim.id} is silent`);
+    await world.cloud.events.publish({
+      type: 'NodeSilent',
+      cluster: clusterName,
+      detail: { nodeId: victim.id, by: witness, reason: 'no answer', suspectedAtMs: null, promoted: [] },
+    });
   },
   after: async ({ world, victim }) => {
     await world.room.machine(victim.machineId).setIsolated('scenario', false);
