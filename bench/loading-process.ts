@@ -5,6 +5,7 @@ import { RunLedger } from '../core/ledger/run-ledger';
 import { postgresRows } from '../engines/postgresql/rows/rows';
 import { makeStep } from '../lambdas/restore/load-chunk';
 import { LocalObjects } from '../local/objects/local-objects';
+import { peakMemoryBytes } from '../local/processes/peak-memory';
 import { clusterSettings } from '../test/support/cluster-settings';
 import { SimulatedRegistry } from '../test/support/simulated-registry';
 import type { LoadingOrder, LoadingReport } from './restore-memory';
@@ -35,7 +36,7 @@ async function load({ target, credentials, objects, bucket, items }: LoadingOrde
       input: { cluster: target.cluster, execution: 'restore', attempt: 1, replacement, item, from: 'the item' },
     });
   }
-  return { peakMegabytes: Math.round(process.resourceUsage().maxRSS / 1_024) };
+  return { peakMegabytes: Math.round(peakMemoryBytes() / 1_048_576) };
 }
 
 process.once('message', (order: LoadingOrder) => {

@@ -3,6 +3,7 @@ import type { DatabaseAddress } from '../core/ports/database-engine';
 import { postgresCapture } from '../engines/postgresql/capture/capture';
 import { postgresComparison } from '../engines/postgresql/comparison/comparison';
 import { postgresRows } from '../engines/postgresql/rows/rows';
+import { peakMemoryBytes } from '../local/processes/peak-memory';
 import { freshDatabase, startTestServer, testClient, type TestServer } from '../test/support/postgres';
 import { plainCopy } from './plain-copy';
 
@@ -79,7 +80,7 @@ async function main(): Promise<void> {
   const server = await startTestServer({ durable: true, settings: { shared_buffers: values.cache } });
   try {
     const figures = await measure(server, Number(values.rows), Number(values.changes));
-    const peakMegabytes = Math.round(process.resourceUsage().maxRSS / 1_024);
+    const peakMegabytes = Math.round(peakMemoryBytes() / 1_048_576);
     if (values.json) {
       const { rows, changes, cache } = values;
       console.log(

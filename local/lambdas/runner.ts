@@ -1,6 +1,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { CompiledBundle } from './compiled-bundle';
+import { peakMemoryBytes } from '../processes/peak-memory';
 import { hookEffects } from './effect-hook';
 import type { FunctionErrorBody, KillMoment, RunnerOrder, RunnerReport } from './runner-protocol';
 
@@ -88,17 +89,17 @@ async function invoke(order: InvokeOrder): Promise<void> {
       report({
         kind: 'threw',
         error: { errorType: 'Function.ResponseSizeTooLarge', errorMessage },
-        peakBytes: peakBytes(),
+        peakBytes: peakMemoryBytes(),
         last: false,
       });
       return;
     }
-    report({ kind: 'returned', answer, peakBytes: peakBytes() });
+    report({ kind: 'returned', answer, peakBytes: peakMemoryBytes() });
   } catch (thrown) {
     if (order.kill?.at === 'return') {
       die();
     }
-    report({ kind: 'threw', error: errorBody(thrown), peakBytes: peakBytes(), last: false });
+    report({ kind: 'threw', error: errorBody(thrown), peakBytes: peakMemoryBytes(), last: false });
   } finally {
     hookEffects(null);
   }
@@ -137,7 +138,7 @@ function die(): never {
 }
 
 function end(error: FunctionErrorBody): void {
-  process.send?.({ kind: 'threw', error, peakBytes: peakBytes(), last: true } satisfies RunnerReport, () =>
+  process.send?.({ kind: 'threw', error, peakBytes: peakMemoryBytes(), last: true } satisfies RunnerReport, () =>
     process.exit(1),
   );
 }
@@ -152,11 +153,6 @@ function errorBody(thrown: unknown): FunctionErrorBody {
     return { errorType: thrown.name, errorMessage: thrown.message, trace: (thrown.stack ?? '').split('\n') };
   }
   return { errorType: typeof thrown, errorMessage: String(thrown), trace: [] };
-}
-
-/** Resident memory at its highest, over all calls of this process. */
-function peakBytes(): number {
-  return process.resourceUsage().maxRSS * 1024;
 }
 
 function watchMemory(limitMiB: number): void {
