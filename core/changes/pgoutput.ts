@@ -115,13 +115,13 @@ function decode(reader: MessageReader): ChangeMessage {
     }
     case code.begin: {
       const commitAt = reader.int64();
-      reader.skip(8);
+      reader.pass(8);
       return { kind: 'begin', commitAt, xid: reader.int32() };
     }
     case code.commit: {
-      reader.skip(9);
+      reader.pass(9);
       const end = reader.int64();
-      reader.skip(8);
+      reader.pass(8);
       return { kind: 'commit', end };
     }
     case code.relation:
@@ -130,11 +130,11 @@ function decode(reader: MessageReader): ChangeMessage {
       return { kind: 'type', typeId: reader.int32(), schema: reader.schema(), name: reader.string() };
     case code.truncate: {
       const count = reader.int32();
-      reader.skip(1);
+      reader.pass(1);
       return { kind: 'truncate', relationIds: Array.from({ length: count }, () => reader.int32()) };
     }
     case code.origin:
-      reader.skip(8);
+      reader.pass(8);
       return { kind: 'origin', name: reader.string() };
     default:
       return reader.fail(`is of the unknown kind '${String.fromCharCode(kind)}' (${kind})`);
@@ -154,7 +154,7 @@ function decodeRelation(reader: MessageReader): Relation {
     const isKey = (reader.byte() & 1) === 1;
     const name = reader.string();
     const typeId = reader.int32();
-    reader.skip(4);
+    reader.pass(4);
     return { name, isKey, typeId };
   });
   return { id, schema, table, replicaIdentity, columns };
@@ -172,7 +172,7 @@ class MessageReader {
     this.at = start;
   }
 
-  skip(bytes: number): number {
+  pass(bytes: number): number {
     const at = this.at;
     this.at = at + bytes;
     if (bytes < 0 || this.at > this.end) {
@@ -182,25 +182,25 @@ class MessageReader {
   }
 
   byte(): number {
-    return this.body[this.skip(1)] ?? 0;
+    return this.body[this.pass(1)] ?? 0;
   }
 
   int16(): number {
-    return this.body.readUInt16BE(this.skip(2));
+    return this.body.readUInt16BE(this.pass(2));
   }
 
   int32(): number {
-    return this.body.readUInt32BE(this.skip(4));
+    return this.body.readUInt32BE(this.pass(4));
   }
 
   int64(): bigint {
-    return this.body.readBigUInt64BE(this.skip(8));
+    return this.body.readBigUInt64BE(this.pass(8));
   }
 
   string(): string {
     const from = this.at;
     const to = this.body.indexOf(0, from);
-    this.skip(to < 0 ? Infinity : to - from + 1);
+    this.pass(to < 0 ? Infinity : to - from + 1);
     return this.body.toString('utf8', from, to);
   }
 
@@ -243,7 +243,7 @@ class MessageReader {
         this.fail(`has a value of the unknown kind '${String.fromCharCode(kind ?? 0)}'; values are expected as text`);
       }
     }
-    this.skip(at - this.at);
+    this.pass(at - this.at);
     return values;
   }
 

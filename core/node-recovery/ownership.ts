@@ -91,15 +91,21 @@ export function shardAfterPromotion(shard: Shard, follower: string, fence: Omit<
   if (shard.follower !== follower) {
     throw new RangeError(`${follower} does not follow ${shard.id} (follower: ${shard.follower ?? 'none'})`);
   }
+  return takenOver(shard, follower, { ...fence, atMs: nowMs }, shard.primary);
+}
+
+/** Its only owner from now on is `primary`, fenced from whoever was it before. */
+function takenOver(shard: Shard, primary: string, fence: Fence, lostOwner: string): Shard {
+  const { epoch, version } = shard;
   return {
     ...shard,
-    epoch: shard.epoch + 1,
-    version: shard.version + 1,
-    primary: follower,
+    epoch: epoch + 1,
+    version: version + 1,
+    primary,
     follower: null,
     state: 'single copy',
-    fence: { ...fence, atMs: nowMs },
-    lostOwner: shard.primary,
+    fence,
+    lostOwner,
   };
 }
 
@@ -156,16 +162,7 @@ export function shardInSync(shard: Shard): Shard {
 export function shardAfterRestore(shard: Shard, successor: string, fence: Fence): Shard {
   const others = [shard.primary, shard.follower, shard.lostOwner ?? null];
   const lostOwner = others.find((owner) => owner !== null && baseId(owner) !== baseId(successor)) ?? shard.primary;
-  return {
-    ...shard,
-    epoch: shard.epoch + 1,
-    version: shard.version + 1,
-    primary: successor,
-    follower: null,
-    state: 'single copy',
-    fence,
-    lostOwner,
-  };
+  return takenOver(shard, successor, fence, lostOwner);
 }
 
 /** The shard's item while its writes are stopped so that its primary can change. */
