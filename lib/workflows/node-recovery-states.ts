@@ -56,16 +56,18 @@ function decisionStates(steps: NodeRecoverySteps, { failedEarly, undoIfLaunched 
   return { confirm, decide, takeLease };
 }
 
+const fenceOfReplaced = {
+  ...subject,
+  trigger: '{% $trigger %}',
+  reason: '{% $actionReason %}',
+  planned: '{% $planned %}',
+  role: 'replaced',
+  lease: '{% $lease %}',
+};
+
 function fenceStates(scope: Construct, steps: NodeRecoverySteps, { undo }: NodeRecoveryEndings) {
   const fence = steps.fenceNode.state('Fence the failed node', {
-    input: {
-      ...subject,
-      trigger: '{% $trigger %}',
-      reason: '{% $actionReason %}',
-      planned: '{% $planned %}',
-      role: 'replaced',
-      lease: '{% $lease %}',
-    },
+    input: fenceOfReplaced,
     assign: { machineFirst: answer('machineFirst'), machineFence: answer('machineFence') },
     otherwise: undo,
   });
@@ -110,14 +112,7 @@ function plannedStates(scope: Construct, steps: NodeRecoverySteps, endings: Node
     otherwise: movesUndone,
   });
   const fenceReplaced = steps.fenceNode.state('Fence the replaced node', {
-    input: {
-      ...subject,
-      trigger: '{% $trigger %}',
-      reason: '{% $actionReason %}',
-      planned: '{% $planned %}',
-      role: 'replaced',
-      lease: '{% $lease %}',
-    },
+    input: fenceOfReplaced,
     assign: { machineFence: answer('machineFence') },
     otherwise: notFinished,
   });
