@@ -1,49 +1,26 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeItem } from '../../../core/cluster/items';
-import type { ClusterSettings } from '../../../core/cluster/settings';
 import type { LocalManagedDatabases } from '../../machines/local-managed-databases';
 import type { MachineRoom } from '../../machines/machine-room';
 import type { AgentCommand } from '../../machines/templates';
 import { GuardedProcess } from '../../processes/guarded-process';
+import type { NodePlace } from './first-nodes';
 
 /** The identifier of the instance that a node runs on. */
 export function instanceOf(cluster: string, nodeId: string): string {
   return `${cluster}-${nodeId}`;
 }
 
-/** The first nodes of a cluster on RDS instances, one site after the other. */
-export async function createInstances(
+/** Creates the instance of one of the first nodes. @returns its identifier */
+export async function createInstance(
   managed: LocalManagedDatabases,
-  settings: ClusterSettings,
-  { count, zone }: { readonly count: number; readonly zone: string },
-): Promise<readonly NodeItem[]> {
-  const sites = Object.keys(settings.sites);
-  return Promise.all(
-    Array.from({ length: count }, async (_, index): Promise<NodeItem> => {
-      const id = `node-${index + 1}`;
-      const site = sites[index % sites.length] ?? '';
-      const machineId = instanceOf(settings.name, id);
-      await managed.createReady({
-        cluster: settings.name,
-        nodeId: id,
-        site,
-        instanceIdentifier: machineId,
-        snapshotId: null,
-      });
-      return {
-        id,
-        site,
-        machineKind: 'rds',
-        machineId,
-        host: `${id}.${zone}`,
-        port: settings.port,
-        state: 'serving',
-        builder: null,
-        replacedAtMs: [],
-      };
-    }),
-  );
+  cluster: string,
+  { id, site }: NodePlace,
+): Promise<string> {
+  const instanceIdentifier = instanceOf(cluster, id);
+  await managed.createReady({ cluster, nodeId: id, site, instanceIdentifier, snapshotId: null });
+  return instanceIdentifier;
 }
 
 export interface AgentsBeside {

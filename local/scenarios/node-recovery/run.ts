@@ -28,6 +28,12 @@ const warmUpMs = 6_000;
 const coolDownMs = 4_000;
 const recoveryLimitMs = 15 * 60_000;
 
+/** When somebody stops a rehearsal, and when it has ended, so that nobody listens to the former any more. */
+interface Stop {
+  readonly asked: AbortSignal;
+  readonly ended: AbortSignal;
+}
+
 /** One rehearsal of node recovery, from empty servers to the checked aftermath. */
 export async function rehearseNodeRecovery(
   options: RehearsalOptions,
@@ -35,14 +41,17 @@ export async function rehearseNodeRecovery(
   signal: AbortSignal,
 ): Promise<RehearsalReport> {
   const world = await startWorld(options, say, signal);
+  const ended = new AbortController();
+  const stop: Stop = { asked: signal, ended: ended.signal };
   let keep = options.keep;
   try {
-    return await Promise.race([rehearse(world, options, say, signal), aborted(signal)]);
+    return await Promise.race([rehearse(world, options, say, stop), aborted(signal, ended.signal)]);
   } catch (thrown) {
     // What went wrong is in the logs of this run; a full disk is not helped by them.
     keep ||= !signal.aborted && !isRejoinError(thrown, 'NoDiskSpace');
     throw thrown;
   } finally {
+    ended.abort();
     await world.close(keep);
   }
 }
@@ -51,15 +60,19 @@ async function rehearse(
   world: World,
   options: RehearsalOptions,
   say: (line: string) => void,
-  signal: AbortSignal,
+  stop: Stop,
 ): Promise<RehearsalReport> {
   say('takes a full backup');
   await finished(world, await fireSchedule(world.cloud, 'full-backup', clusterName), say);
   say(`starts a load of ${options.requestsPerSecond} requests a second`);
   const load = await startLoad(world, options);
-  signal.addEventListener('abort', () => {
-    load.kill();
-  });
+  stop.asked.addEventListener(
+    'abort',
+    () => {
+      load.kill();
+    },
+    { signal: stop.ended },
+  );
   try {
     await delay(warmUpMs);
     await finished(world, await fireSchedule(world.cloud, 'change-backup', clusterName), say);
@@ -98,8 +111,11 @@ async function rehearse(
       ]);
     };
     const first = await awaitRecovery(world, killedAtMs, during, say);
-    const recovery = (await fault.followUp?.(context)) ?? first;
-    await watch(world, recovery, say);
+    const next = await fault.followUp?.(context);
+    if (next !== undefined) {
+      await watch(world, next, say);
+    }
+    const recovery = next ?? first;
     await fault.after?.(context);
     await delay(coolDownMs);
     const report = await load.stop();

@@ -29,7 +29,8 @@ import { aborted } from '../aborted';
 import type { RehearsalOptions } from '../scenario';
 import { dumpedData } from './dumped-data';
 import { makeCluster } from './first-cluster';
-import { createInstances, instanceOf, startAgentsBeside } from './managed-nodes';
+import { firstNodes, type NodePlace } from './first-nodes';
+import { createInstance, instanceOf, startAgentsBeside } from './managed-nodes';
 import type { RehearsedData } from './rehearsed-data';
 import { shopData } from './shop-cluster';
 import { spaceNeeded } from './space-needed';
@@ -104,14 +105,17 @@ export async function startWorld(
     say(line);
   };
   const building = build({ options, data, run, say: stage }, (closer) => closers.push(closer), close);
+  const built = new AbortController();
   try {
-    return await Promise.race([building, aborted(signal)]);
+    return await Promise.race([building, aborted(signal, built.signal)]);
   } catch (thrown) {
     // What it still waits for fails when that has ended; what it starts until then is ended after it.
     await endAll();
     await building.catch(() => undefined);
     await close(options.keep);
     throw thrown;
+  } finally {
+    built.abort();
   }
 }
 
@@ -209,10 +213,10 @@ async function build(
   });
 
   say(`starts ${options.nodes} database servers`);
-  const nodes =
-    options.machines === 'rds'
-      ? await createInstances(managed, settings, { count: options.nodes, zone: zoneName })
-      : await launchNodes(machines, settings, options.nodes);
+  const machineKind = options.machines ?? 'ec2';
+  const nodes = await firstNodes(settings, { count: options.nodes, zone: zoneName, machineKind }, (place) =>
+    machineKind === 'rds' ? createInstance(managed, clusterName, place) : launchMachine(machines, place),
+  );
   const beside =
     options.machines === 'rds'
       ? await startAgentsBeside(room, nodes, join(directory, 'agents-beside'), (node, address) =>
@@ -279,38 +283,17 @@ async function build(
   };
 }
 
-async function launchNodes(
-  machines: LocalMachines,
-  settings: ClusterSettings,
-  count: number,
-): Promise<readonly NodeItem[]> {
-  const sites = Object.keys(settings.sites);
-  return Promise.all(
-    Array.from({ length: count }, async (_, index): Promise<NodeItem> => {
-      const id = `node-${index + 1}`;
-      const site = sites[index % sites.length] ?? '';
-      const machine = await machines.launchReady({
-        cluster: clusterName,
-        nodeId: id,
-        site,
-        clientToken: `first ${id}`,
-        launchTemplate: null,
-        volumeSnapshot: null,
-      });
-      const { machineId } = machine;
-      return {
-        id,
-        site,
-        machineKind: 'ec2',
-        machineId,
-        host: `${id}.${zoneName}`,
-        port: settings.port,
-        state: 'serving',
-        builder: null,
-        replacedAtMs: [],
-      };
-    }),
-  );
+/** Launches the machine of one of the first nodes. @returns its id */
+async function launchMachine(machines: LocalMachines, { id, site }: NodePlace): Promise<string> {
+  const { machineId } = await machines.launchReady({
+    cluster: clusterName,
+    nodeId: id,
+    site,
+    clientToken: `first ${id}`,
+    launchTemplate: null,
+    volumeSnapshot: null,
+  });
+  return machineId;
 }
 
 /** rejoin.yaml as a user would write it for this cluster. */
