@@ -1,17 +1,13 @@
-import { broken, rehearsalTimeoutMs, smallRehearsal } from './small-rehearsal';
+import { broken, rehearsalTimeoutMs, smallRehearsal, testFaults } from './small-rehearsal';
 
 /**
  * Nodes on RDS instances, whose commits wait for nobody: fenced by stop or quarantine, promoted within the bound on losses,
  * restored from a snapshot or into an empty instance.
  */
-test.each(['kill', 'no-stop', 'no-snapshot', 'zombie'])(
-  'fault %s ends as it must',
-  async (fault) => {
-    const report = await smallRehearsal({ fault, machines: 'rds', durability: 'asynchronous' });
-    expect(broken(report)).toEqual([]);
-    expect(report.checks.map(({ name }) => name)).toContain('writes lost within the bound of the evidence');
-  },
-  rehearsalTimeoutMs,
+testFaults(
+  ['kill', 'no-stop', 'no-snapshot', 'zombie'],
+  { machines: 'rds', durability: 'asynchronous' },
+  'writes lost within the bound of the evidence',
 );
 
 test(

@@ -41,14 +41,23 @@ export function broken({ checks, outcome, reason }: RehearsalReport): readonly s
   );
 }
 
-/** Tests that each fault ends as it must, by the rehearsal's own checks, which read the databases back. */
-export function testFaults(faults: readonly string[], change: Partial<RehearsalOptions> = {}): void {
+/**
+ * Tests that each fault ends as it must, by the rehearsal's own checks, which read the databases back.
+ *
+ * @param needed a check that has to be among them
+ */
+export function testFaults(
+  faults: readonly string[],
+  change: Partial<RehearsalOptions> = {},
+  needed = 'acknowledged writes missing',
+): void {
   test.each(faults)(
     'fault %s ends as it must',
     async (fault) => {
       const report = await smallRehearsal({ ...change, fault });
       expect(broken(report)).toEqual([]);
       expect(report.checks.length).toBeGreaterThan(2);
+      expect(report.checks.map(({ name }) => name)).toContain(needed);
     },
     rehearsalTimeoutMs,
   );

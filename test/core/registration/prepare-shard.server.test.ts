@@ -1,47 +1,35 @@
 import type { Client } from 'pg';
 import { systemClock } from '../../../adapters/system-clock';
 import { prepareShard } from '../../../core/registration/prepare-shard';
-import type { DatabaseAddress } from '../../../core/ports/database-engine';
+import type { DatabaseAddress, DatabaseEngine } from '../../../core/ports/database-engine';
 import { postgresEngine } from '../../../engines/postgresql/engine';
 import { waitUntil } from '../../../engines/postgresql/condition';
-import { freshDatabase, startTestServer, testClient, type TestServer } from '../../support/postgres';
+import { PairOfServers } from '../../support/pair-of-servers';
 
 const shard = 'shard_0007';
 const name = 's0007e1';
 const limits = { rowsPerChunk: 100, bytesPerChunk: 65_536, mayGoOn: () => true };
 const plan = { id: shard, schemas: [shard], epoch: 1, primary: 'node-1', follower: 'node-2', served: false };
 
-let primaryServer: TestServer;
-let followerServer: TestServer;
+let servers: PairOfServers;
+let engine: DatabaseEngine;
 let primary: DatabaseAddress;
 let follower: DatabaseAddress;
 let onPrimary: Client;
 let onFollower: Client;
 
-const engine = postgresEngine({
-  // Each server has its own password.
-  credentials: async (cluster) => (cluster === 'primary' ? primaryServer : followerServer).credentials,
-  certificateAuthority: async () => null,
-});
-const ports = { clock: systemClock, databases: engine };
-const prepare = () => prepareShard(ports, { shard: plan, primary, follower }, limits);
+const prepare = () =>
+  prepareShard({ clock: systemClock, databases: engine }, { shard: plan, primary, follower }, limits);
 
 beforeAll(async () => {
-  const settings = { wal_level: 'logical', synchronous_commit: 'on' };
-  [primaryServer, followerServer] = await Promise.all([
-    startTestServer({ cluster: 'primary', settings }),
-    startTestServer({ cluster: 'follower', nodeId: 'node-2', settings }),
-  ]);
+  servers = await PairOfServers.start();
+  engine = postgresEngine(servers.source);
 });
 
-afterAll(async () => {
-  await primaryServer.stop();
-  await followerServer.stop();
-});
+afterAll(() => servers.stop());
 
 beforeEach(async () => {
-  [primary, follower] = [await freshDatabase(primaryServer), await freshDatabase(followerServer)];
-  [onPrimary, onFollower] = [await testClient(primaryServer, primary), await testClient(followerServer, follower)];
+  ({ primary, follower, onPrimary, onFollower } = await servers.freshDatabases());
   for (const client of [onPrimary, onFollower]) {
     await client.query(`
       CREATE SCHEMA shard_0007;

@@ -6,7 +6,8 @@ import { postgresOwnership } from '../../../../engines/postgresql/ownership/owne
 import { postgresProbing } from '../../../../engines/postgresql/probing/probing';
 import { postgresReplication } from '../../../../engines/postgresql/replication/replication';
 import { postgresRows } from '../../../../engines/postgresql/rows/rows';
-import { freshDatabase, startTestServer, testClient, type TestServer } from '../../../support/postgres';
+import { PairOfServers } from '../../../support/pair-of-servers';
+import { testClient } from '../../../support/postgres';
 
 const shard = 'shard_0007';
 const name = 's0007e4';
@@ -14,8 +15,7 @@ const table = `
   CREATE SCHEMA shard_0007;
   CREATE TABLE shard_0007.orders (id bigint PRIMARY KEY, note text);`;
 
-let primaryServer: TestServer;
-let followerServer: TestServer;
+let servers: PairOfServers;
 let primary: DatabaseAddress;
 let follower: DatabaseAddress;
 let onPrimary: Client;
@@ -23,34 +23,19 @@ let onFollower: Client;
 let from: string;
 
 const engine = () => ({
-  ...postgresReplication(source),
-  ...postgresOwnership(source),
-  ...postgresProbing(source),
-  ...postgresRows(source),
+  ...postgresReplication(servers.source),
+  ...postgresOwnership(servers.source),
+  ...postgresProbing(servers.source),
+  ...postgresRows(servers.source),
 });
-/** Each server has its own password. */
-const source = {
-  credentials: async (cluster: string) =>
-    cluster === 'primary' ? primaryServer.credentials : followerServer.credentials,
-  certificateAuthority: async () => null,
-};
-
 beforeAll(async () => {
-  const settings = { wal_level: 'logical', synchronous_commit: 'on' };
-  [primaryServer, followerServer] = await Promise.all([
-    startTestServer({ cluster: 'primary', settings }),
-    startTestServer({ cluster: 'follower', nodeId: 'node-2', settings }),
-  ]);
+  servers = await PairOfServers.start();
 });
 
-afterAll(async () => {
-  await primaryServer.stop();
-  await followerServer.stop();
-});
+afterAll(() => servers.stop());
 
 beforeEach(async () => {
-  [primary, follower] = [await freshDatabase(primaryServer), await freshDatabase(followerServer)];
-  [onPrimary, onFollower] = [await testClient(primaryServer, primary), await testClient(followerServer, follower)];
+  ({ primary, follower, onPrimary, onFollower } = await servers.freshDatabases());
   // What follows the slot must not wait for it.
   await onPrimary.query('SET synchronous_commit = local');
   await onPrimary.query(`${table} CREATE PUBLICATION rejoin_shard_0007 FOR TABLE shard_0007.orders`);
@@ -193,7 +178,7 @@ test('a commit that a listed follower has not confirmed is not acknowledged, als
   await following();
   await flushed(await engine().writeMarker(primary, shard));
   await engine().setSynchronousFollowers(primary, [name]);
-  const writer = await testClient(primaryServer, primary);
+  const writer = await testClient(servers.primary, primary);
   await writer.query(`INSERT INTO shard_0007.orders VALUES (2, 'confirmed')`);
   await expect(notes()).resolves.toEqual(['captured', 'confirmed']);
 
@@ -216,7 +201,7 @@ test('a commit that a listed follower has not confirmed is not acknowledged, als
 test('pausing ends a worker that stands in half a transaction and waits for a lock', async () => {
   await following();
   await flushed(await engine().writeMarker(primary, shard));
-  const blocker = await testClient(followerServer, follower);
+  const blocker = await testClient(servers.follower, follower);
   await blocker.query('BEGIN; LOCK TABLE shard_0007.orders IN ACCESS EXCLUSIVE MODE');
   await onPrimary.query(`INSERT INTO shard_0007.orders VALUES (2, 'blocked')`);
   await eventually('the worker waits for the lock', async () => {
@@ -255,7 +240,7 @@ test('pausing is quick: it is part of the time that clients wait', async () => {
 
 test('a follower of a dead primary is paused and dropped', async () => {
   await following();
-  await primaryServer.kill();
+  await servers.primary.kill();
   try {
     await engine().pauseFollowing(follower, name);
     await engine().stopFollowing(follower, name);
@@ -264,21 +249,21 @@ test('a follower of a dead primary is paused and dropped', async () => {
     expect(left.rowCount).toBe(0);
     await expect(engine().pauseFollowing(follower, name)).rejects.toMatchObject({ name: 'NotFound' });
   } finally {
-    await primaryServer.restart();
-    onPrimary = await testClient(primaryServer, primary);
+    await servers.primary.restart();
+    onPrimary = await testClient(servers.primary, primary);
     await onPrimary.query('SET synchronous_commit = local');
   }
 });
 
 test('passwords and names of any kind reach the primary', async () => {
   const password = `it's \\ "quoted" = ${name} é`;
-  const client = await testClient(primaryServer, primary);
+  const client = await testClient(servers.primary, primary);
   await client.query(`CREATE ROLE "od d'r" SUPERUSER LOGIN PASSWORD '${password.replaceAll("'", "''")}'`);
   await client.end();
   const odd = {
-    ...source,
+    ...servers.source,
     credentials: async (cluster: string) =>
-      cluster === 'primary' ? { username: "od d'r", password } : followerServer.credentials,
+      cluster === 'primary' ? { username: "od d'r", password } : servers.follower.credentials,
   };
   await postgresReplication(odd).follow(follower, { name, shard, primary, from });
   await flushed(await engine().writeMarker(primary, shard));
