@@ -1,6 +1,5 @@
 import { GetParameterCommand, GetParametersByPathCommand, type SSMClient } from '@aws-sdk/client-ssm';
-import * as z from 'zod';
-import { clusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
+import { namedClusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { messageOf, RejoinError } from '../../core/errors';
 import type { Clock } from '../../core/ports/clock';
 import type { Settings } from '../../core/ports/surroundings';
@@ -9,8 +8,6 @@ import { BriefCache } from './brief-cache';
 
 /** A deployment with other settings is seen after at most this long. */
 const keepMs = 60_000;
-
-const namedSettingsSchema = clusterSettingsSchema.extend({ name: z.string() });
 
 /** The clusters of rejoin.yaml, one a parameter of Systems Manager. */
 export class ParameterSettings implements Settings {
@@ -62,7 +59,7 @@ export class ParameterSettings implements Settings {
 
 function parse(parameter: string, text: string): ClusterSettings {
   try {
-    return namedSettingsSchema.parse(JSON.parse(text));
+    return namedClusterSettingsSchema.parse(JSON.parse(text));
   } catch (thrown) {
     throw new RejoinError(
       'InvalidSettings',

@@ -58,8 +58,7 @@ const policySettingsSchema = z.strictObject({
     .describe('Two passes that shrink less than this end the run: it does not converge.'),
 });
 
-/** One cluster of rejoin.yaml, defaults filled in. */
-export const clusterSettingsSchema = z.strictObject({
+const clusterFields = z.strictObject({
   engine: z.literal('postgresql').default('postgresql'),
   layout: z
     .enum(['sharded', 'replicated'])
@@ -68,11 +67,18 @@ export const clusterSettingsSchema = z.strictObject({
     .int()
     .min(1)
     .max(4_096)
-    .default(16)
-    .describe('Fixed when the cluster is created: a routing key belongs to hash modulo this.'),
+    .optional()
+    .describe(
+      'Fixed when the cluster is created: a routing key belongs to hash modulo this. Left out: 16, and 1 with layout replicated.',
+    ),
   database: z.string().min(1).max(63),
   port: z.int().min(1).max(65_535).default(5432),
-  durability: z.enum(['synchronous', 'asynchronous']).default('synchronous'),
+  durability: z
+    .enum(['synchronous', 'asynchronous'])
+    .default('synchronous')
+    .describe(
+      '`synchronous`: a follower confirms each commit. `asynchronous`: a promotion may lose up to policy.maxLossBytes of log; the only one with RDS instances and with layout replicated.',
+    ),
   promotion: z
     .enum(['rejoin', 'external'])
     .default('rejoin')
@@ -92,6 +98,19 @@ export const clusterSettingsSchema = z.strictObject({
   backup: backupSettingsSchema.prefault({}),
   policy: policySettingsSchema.prefault({}),
 });
+
+const shardsByLayout = { sharded: 16, replicated: 1 } as const;
+
+function fill<Given extends { readonly layout: keyof typeof shardsByLayout; readonly shardCount?: number | undefined }>(
+  given: Given,
+): Given & { readonly shardCount: number } {
+  return { ...given, shardCount: given.shardCount ?? shardsByLayout[given.layout] };
+}
+
+/** One cluster of rejoin.yaml, defaults filled in. */
+export const clusterSettingsSchema = clusterFields.transform(fill);
+/** The same with its name, as it is kept for the steps. */
+export const namedClusterSettingsSchema = clusterFields.extend({ name: z.string() }).transform(fill);
 
 /** A cluster as the steps see it: its settings and its name. */
 export type ClusterSettings = z.infer<typeof clusterSettingsSchema> & { readonly name: string };

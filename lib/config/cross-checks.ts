@@ -2,6 +2,7 @@ import { didYouMean } from './explain';
 import type { CheckedParts, Cluster, Clusters } from './checked-parts';
 import { checkOnAws, isLoopback } from './aws-checks';
 import type { Path, Problem } from './problem';
+import { checkReplicated } from './replicated-checks';
 
 /** The most primary shards that a node may have: the slot of each decodes the node's whole log (spec: node-recovery, 2). */
 const maxPrimaryShardsPerNode = 16;
@@ -62,7 +63,10 @@ export function crossWarnings(parts: CheckedParts): readonly Problem[] {
 
 function checkCluster(path: Path, cluster: Cluster): readonly Problem[] {
   const nodes = Object.entries(cluster.nodes);
-  const problems: Problem[] = nodes.flatMap(([id, node]) => checkNode([...path, 'nodes', id], id, node, cluster));
+  const problems: Problem[] = [
+    ...nodes.flatMap(([id, node]) => checkNode([...path, 'nodes', id], id, node, cluster)),
+    ...checkReplicated(path, cluster),
+  ];
   if (nodes.length < 2) {
     problems.push({
       path: [...path, 'nodes'],
@@ -106,7 +110,7 @@ function checkNode(path: Path, id: string, node: Cluster['nodes'][string], clust
       message: `there is no site '${node.site}'; sites of this cluster: ${sites.join(', ') || 'none'}${didYouMean(node.site, sites)}`,
     });
   }
-  if (cluster.durability === 'synchronous' && node.machine.kind === 'rds') {
+  if (cluster.layout === 'sharded' && cluster.durability === 'synchronous' && node.machine.kind === 'rds') {
     problems.push({
       path: [...path, 'machine', 'kind'],
       message: `'rds' is not allowed with durability 'synchronous': RDS lets nobody choose which follower confirms; set durability: asynchronous, which may lose up to maxLossBytes`,

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
-import { clusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
+import { namedClusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { RejoinError } from '../../core/errors';
 import type { Credentials, Secrets, Settings } from '../../core/ports/surroundings';
 import { keyOfPath, pathOfKey } from '../objects/key-path';
@@ -16,7 +16,6 @@ const secretSchema = z.object({
   /** The certificate authority of the cluster's servers, in PEM. */
   ca: z.string().optional(),
 });
-const namedSettingsSchema = clusterSettingsSchema.extend({ name: z.string() });
 
 /** Settings and secrets as files of a run: every process reads them directly. */
 export class RunFiles implements Settings, Secrets {
@@ -37,7 +36,7 @@ export class RunFiles implements Settings, Secrets {
       const others = this.names('settings').join(', ');
       throw new RejoinError('NotFound', `there are no settings of a cluster '${name}' (clusters: ${others || 'none'})`);
     }
-    const parsed = namedSettingsSchema.safeParse(JSON.parse(text));
+    const parsed = namedClusterSettingsSchema.safeParse(JSON.parse(text));
     if (!parsed.success) {
       throw new RejoinError(
         'InvalidSettings',

@@ -328,6 +328,61 @@ test.each(rules)('%s is refused', (_what, exchanges, problem) => {
   expect(problemsOf(exampleWith(...exchanges))).toContain(problem);
 });
 
+/** The cluster that the example has as a comment. */
+const withReplicated = example.replace(/^ {2}# (ledger:| {2}.*)$/gm, '  $1');
+
+test("the example's replicated cluster is valid, and is one shard without saying so", () => {
+  const { settings, warnings } = parseSettings(withReplicated, 'rejoin.yaml');
+  expect(warnings).toEqual([]);
+  expect(settings.clusters['ledger']).toMatchObject({ layout: 'replicated', shardCount: 1, promotion: 'rejoin' });
+  expect(settings.clusters['orders']).toMatchObject({ shardCount: 16 });
+});
+
+test('somebody else may promote in a replicated cluster', () => {
+  const text = withReplicated.replace('# promotion: external', 'promotion: external');
+  expect(parseSettings(text, 'rejoin.yaml').settings.clusters['ledger']).toMatchObject({ promotion: 'external' });
+});
+
+const replicatedRules: readonly (readonly [what: string, from: string, to: string, problem: string])[] = [
+  [
+    'commits that wait',
+    'durability: asynchronous\n    # promotion',
+    'durability: synchronous\n    # promotion',
+    "clusters.ledger.durability: 'synchronous' is not allowed with layout 'replicated'",
+  ],
+  [
+    'a durability that is left out',
+    '    durability: asynchronous\n    # promotion',
+    '    # promotion',
+    'promotion is by measured loss, at most policy.maxLossBytes; set durability: asynchronous',
+  ],
+  [
+    'shards',
+    'database: ledger',
+    'database: ledger\n    shardCount: 16',
+    "clusters.ledger.shardCount: 16 shards are not allowed with layout 'replicated'",
+  ],
+  [
+    'an RDS instance',
+    'kind: ec2, instanceId: i-00000000000000012',
+    'kind: rds, instanceIdentifier: ledger-2',
+    "clusters.ledger.nodes.node-2.machine.kind: 'rds' is not allowed with layout 'replicated': RDS replaces replicas",
+  ],
+  [
+    'a node alone',
+    withReplicated.slice(withReplicated.indexOf('      node-2:\n        site: site-b\n        host: node-2.ledger')),
+    '',
+    'clusters.ledger.nodes: 1 node is given; at least 2 are needed, for one must survive',
+  ],
+];
+
+test.each(replicatedRules)('a replicated cluster with %s is refused', (_what, from, to, problem) => {
+  expect(withReplicated).toContain(from);
+  const found = problemsOf(withReplicated.replace(from, to));
+  expect(found).toContain(problem);
+  expect(found).toContain('has 1 problem:');
+});
+
 test('all problems are named at once, in the order of their lines', () => {
   const [head, ...found] = problemsOf(
     exampleWith(['keepDays: 14', 'keepDays: 3'], ['dba@example.com', 'dba'], ['kind: rds', 'kind: rsd']),
