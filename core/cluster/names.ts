@@ -32,6 +32,14 @@ export function publicationName(shard: string): string {
 }
 
 /**
+ * The slot and `application_name` of a physical standby: `rejoin_node_3_r1` of node `node-3-r1`. Slots allow lower-case
+ * letters, digits and `_`; node ids have no `_`, so that two nodes never share a name.
+ */
+export function standbyName(nodeId: string): string {
+  return `rejoin_${nodeId.replaceAll('-', '_')}`;
+}
+
+/**
  * The number of the shard that a routing key belongs to: the first 4 bytes (big-endian) of its SHA-256, modulo the
  * shard count.
  */

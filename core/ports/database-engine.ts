@@ -147,6 +147,7 @@ export interface DatabaseOwnership {
       readonly writable: boolean;
     },
   ): Promise<void>;
+  /** Of a standby, none is writable: the server itself refuses writes, whatever its primary's bookkeeping says. */
   shards(address: DatabaseAddress): Promise<readonly ShardOnNode[]>;
   /** Sets sequences past the largest value, then accepts writes at `epoch`. Never lowers an epoch. */
   openShard(address: DatabaseAddress, order: { readonly shard: string; readonly epoch: number }): Promise<void>;
@@ -300,6 +301,38 @@ export interface DatabaseReplication {
   stopFollowing(follower: DatabaseAddress, name: string): Promise<void>;
 }
 
+/** What a server says of its own part in physical replication. */
+export interface StandbyState {
+  /** False: it is a primary. */
+  readonly standby: boolean;
+  /** Whether it receives its primary's log at this moment. */
+  readonly streaming: boolean;
+  /** The end of the log that it has on disk; null where there is none, and on a primary. */
+  readonly receivedTo: LogPosition | null;
+  /** The end of the log that its rows show; null as above. */
+  readonly replayedTo: LogPosition | null;
+}
+
+/** Physical replication: a standby holds all rows of its primary. */
+export interface DatabaseStandby {
+  /** @throws SqlUnavailable */
+  standbyState(address: DatabaseAddress): Promise<StandbyState>;
+  /**
+   * Makes a standby receive a primary's log, which keeps it for the standby by a slot of that name. Repeating it changes
+   * nothing; another primary takes the place of the one before.
+   *
+   * @throws SqlFailed when the server is not a standby
+   */
+  standBehind(
+    standby: DatabaseAddress,
+    order: { readonly name: string; readonly primary: DatabaseAddress },
+  ): Promise<void>;
+  /** Makes a standby a primary, and returns when it accepts writes. A primary stays one. @throws SqlFailed when it does not become one in time */
+  promoteStandby(address: DatabaseAddress, order: { readonly timeoutMs: number }): Promise<void>;
+  /** Drops the slot of a standby on its primary, ending whoever reads it. Absent ones are no error. */
+  forgetStandby(primary: DatabaseAddress, name: string): Promise<void>;
+}
+
 /** All that Rejoin asks of a database server. Steps name the parts they need. */
 export interface DatabaseEngine
   extends
@@ -309,4 +342,5 @@ export interface DatabaseEngine
     DatabaseCapture,
     DatabaseRows,
     DatabaseComparison,
-    DatabaseReplication {}
+    DatabaseReplication,
+    DatabaseStandby {}

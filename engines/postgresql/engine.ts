@@ -6,6 +6,7 @@ import { postgresOwnership } from './ownership/ownership';
 import { postgresProbing } from './probing/probing';
 import { postgresReplication } from './replication/replication';
 import { postgresRows } from './rows/rows';
+import { postgresStandby } from './standby/standby';
 import { postgresStructure } from './structure/structure';
 
 /** All that Rejoin asks of PostgreSQL servers, which are reached as `source` says. */
@@ -18,5 +19,6 @@ export function postgresEngine(source: ConnectionSource): DatabaseEngine {
     ...postgresRows(source),
     ...postgresComparison(source),
     ...postgresReplication(source),
+    ...postgresStandby(source),
   };
 }

@@ -24,6 +24,7 @@ const reads: ReadonlySet<string> = new Set<keyof DatabaseEngine>([
   'followerState',
   'streamingFollowers',
   'confirmedPositions',
+  'standbyState',
 ]);
 
 /** Whether a call to a database changes something: a fault may kill a step at its n-th such call. */

@@ -6,11 +6,20 @@ import type { ServerOrder } from '../postgresql/server';
 import type { ServerUser } from '../postgresql/server-user';
 
 /** What one running server knows and another one must not find. */
-const left = new Set(['postmaster.pid', 'postmaster.opts', 'pg_dynshmem', 'pg_stat_tmp', 'pgsql_tmp']);
+const left: ReadonlySet<string> = new Set([
+  'postmaster.pid',
+  'postmaster.opts',
+  'pg_dynshmem',
+  'pg_stat_tmp',
+  'pgsql_tmp',
+]);
+
+/** Copied after all others: a standby's says how much of the log is needed to make sense of them. */
+const controlFile = 'pg_control';
 
 /**
- * Copies the data directory of a running server between `pg_backup_start` and `pg_backup_stop`: what a volume snapshot of
- * it would hold. The log comes last, so that it reaches the end of the backup.
+ * Copies the data directory of a running server, which may be a standby, between `pg_backup_start` and `pg_backup_stop`:
+ * what a volume snapshot of it would hold. The log comes last, so that it reaches the end of the backup.
  *
  * @throws NoDiskSpace; ApiRefused with what the server said
  */
@@ -27,7 +36,9 @@ export async function takeCopy(order: ServerOrder, directory: string): Promise<v
     await client.connect();
     await client.query(`SELECT pg_backup_start('rejoin', fast => true)`);
     const { user } = order.binaries;
-    await copyTree(user, order.dataDirectory, directory, new Set([...left, 'pg_wal']));
+    await copyTree(user, order.dataDirectory, directory, new Set([...left, 'pg_wal', controlFile]));
+    const control = join('global', controlFile);
+    await copyOne(user, join(order.dataDirectory, control), join(directory, control));
     const stopped = await client.query<{ labelfile: string }>(
       'SELECT labelfile FROM pg_backup_stop(wait_for_archive => false)',
     );

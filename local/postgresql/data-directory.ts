@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, RejoinError } from '../../core/errors';
@@ -53,6 +53,23 @@ export async function makeTemplate(
 /** Copies a data directory on which no server runs, or that a base backup holds still; `to` must not exist. */
 export async function copyDataDirectory(user: ServerUser | null, from: string, to: string): Promise<void> {
   await runAs(user, ['cp', '-R', '-p', from, to]);
+}
+
+/**
+ * Makes a server that will run on a copy of another one's data a standby: it never accepts writes by itself. It forgets
+ * whose log that other one received, and the slots by which that one kept its log for others.
+ */
+export async function makeStandby(user: ServerUser | null, directory: string): Promise<void> {
+  const signal = join(directory, 'standby.signal');
+  await writeFile(signal, '', { mode: 0o600 });
+  await giveTo(user, signal);
+  const slots = join(directory, 'pg_replslot');
+  for (const slot of await readdir(slots)) {
+    await rm(join(slots, slot), { recursive: true, force: true });
+  }
+  const settings = join(directory, 'postgresql.auto.conf');
+  const lines = (await readFile(settings, 'utf8')).split('\n');
+  await writeFile(settings, lines.filter((line) => !/^primary_(conninfo|slot_name)\b/.test(line)).join('\n'));
 }
 
 /** Makes a directory that belongs to the user that servers run as. */

@@ -10,7 +10,13 @@ import { identifier } from '../../engines/postgresql/identifier';
 import { LoopbackRange } from '../../local/machines/loopback';
 import { findBinaries } from '../../local/postgresql/binaries';
 import { CertificateAuthority } from '../../local/postgresql/certificate-authority';
-import { copyDataDirectory, makeServerDirectory, makeTemplate } from '../../local/postgresql/data-directory';
+import {
+  copyDataDirectory,
+  makeServerDirectory,
+  makeStandby,
+  makeTemplate,
+} from '../../local/postgresql/data-directory';
+import { takeCopy } from '../../local/machines/volume-copy';
 import { startServer, type PostgresServer, type ServerOrder } from '../../local/postgresql/server';
 
 const port = 5432;
@@ -26,6 +32,8 @@ export interface TestServerOptions {
   readonly tls?: boolean;
   /** Lines of postgresql.conf, such as `{ max_slot_wal_keep_size: '1MB' }`. @default {} */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A running server whose data it begins with, as a physical standby that receives nobody's log yet. @default null: no data */
+  readonly standbyOf?: TestServer;
 }
 
 /** A real PostgreSQL server of its own address and data directory. Call `stop` in `afterAll`. */
@@ -35,6 +43,8 @@ export interface TestServer {
   /** A superuser. */
   readonly credentials: Credentials;
   readonly source: ConnectionSource;
+  /** Of its certificate; null: not encrypted. */
+  readonly authority: CertificateAuthority | null;
   readonly server: PostgresServer;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
@@ -66,14 +76,13 @@ async function startIn(
   cleanUp: () => Promise<void>,
 ): Promise<TestServer> {
   const binaries = await findBinaries();
-  const credentials = { username: 'admin', password: randomBytes(12).toString('hex') };
+  const { standbyOf } = options;
+  const credentials = standbyOf?.credentials ?? { username: 'admin', password: randomBytes(12).toString('hex') };
   // The server's user has to pass.
   await chmod(folder, 0o711);
-  const authority = options.tls === true ? await CertificateAuthority.make() : null;
+  const authority = standbyOf?.authority ?? (options.tls === true ? await CertificateAuthority.make() : null);
   const place = join(folder, 'server');
   await makeServerDirectory(binaries.user, place);
-  const template = join(folder, 'template');
-  await makeTemplate(binaries, template, credentials);
   const order: ServerOrder = {
     binaries,
     dataDirectory: join(place, 'data'),
@@ -87,7 +96,14 @@ async function startIn(
     roles: [],
     databases: [],
   };
-  await copyDataDirectory(binaries.user, template, order.dataDirectory);
+  if (standbyOf === undefined) {
+    const template = join(folder, 'template');
+    await makeTemplate(binaries, template, credentials);
+    await copyDataDirectory(binaries.user, template, order.dataDirectory);
+  } else {
+    await takeCopy(standbyOf.server.order, order.dataDirectory);
+    await makeStandby(binaries.user, order.dataDirectory);
+  }
   let server = await startServer(order);
   return {
     address: {
@@ -98,6 +114,7 @@ async function startIn(
       database: 'postgres',
     },
     credentials,
+    authority,
     source: { credentials: async () => credentials, certificateAuthority: async () => authority?.certificate ?? null },
     get server() {
       return server;
@@ -137,6 +154,7 @@ export async function testClient(server: TestServer, address: DatabaseAddress): 
     database: address.database,
     user: server.credentials.username,
     password: server.credentials.password,
+    ssl: server.authority === null ? false : { ca: server.authority.certificate },
   });
   // A killed server also breaks idle sessions; the next query tells.
   client.on('error', () => undefined);

@@ -92,10 +92,14 @@ export class SimulatedDatabases implements DatabaseEngine {
     this.install(this.at(address), order, 'replace');
   }
   async shards(address: DatabaseAddress) {
-    return [...this.at(address).shards].map(([shard, { epoch, writable }]) => ({ shard, epoch, writable }));
+    const { shards, standby } = this.at(address);
+    return [...shards].map(([shard, { epoch, writable }]) => ({ shard, epoch, writable: writable && !standby }));
   }
   async openShard(address: DatabaseAddress, order: { readonly shard: string; readonly epoch: number }) {
     const shard = this.shardFor(address, order);
+    if (this.at(address).standby) {
+      throw new RejoinError('SqlFailed', `node '${address.nodeId}' is a standby, which accepts no writes`);
+    }
     shard.epoch = order.epoch;
     shard.writable = true;
   }
@@ -325,6 +329,36 @@ export class SimulatedDatabases implements DatabaseEngine {
   }
   async stopFollowing(follower: DatabaseAddress, name: string) {
     this.at(follower).subscriptions.delete(name);
+  }
+
+  // Standby
+  async standbyState(address: DatabaseAddress) {
+    this.servers.replicate();
+    const server = this.at(address);
+    const reached = server.standby ? server.position() : null;
+    const streaming = this.servers.primaryOf(server) !== null;
+    return { standby: server.standby, streaming, receivedTo: reached, replayedTo: reached };
+  }
+  async standBehind(
+    standby: DatabaseAddress,
+    order: { readonly name: string; readonly primary: DatabaseAddress },
+  ): Promise<void> {
+    const server = this.at(standby);
+    if (!server.standby) {
+      throw new RejoinError('SqlFailed', `node '${standby.nodeId}' is a primary, so it can stand behind nobody`);
+    }
+    const primary = this.at(order.primary);
+    primary.standbySlots.add(order.name);
+    server.behind = { name: order.name, primary: primary.address };
+    this.servers.replicate();
+  }
+  async promoteStandby(address: DatabaseAddress) {
+    const server = this.at(address);
+    server.standby = false;
+    server.behind = null;
+  }
+  async forgetStandby(primary: DatabaseAddress, name: string) {
+    this.at(primary).standbySlots.delete(name);
   }
 
   private at(address: DatabaseAddress): SimulatedServer {

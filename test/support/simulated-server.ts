@@ -49,16 +49,19 @@ export class SimulatedServer {
   readonly applied = new Map<string, bigint>();
   readonly loaded = new Set<string>();
   synchronous: readonly string[] = [];
+  /** Whether it is a physical standby: it has its primary's rows and log, and no writes of its own. */
+  standby = false;
+  /** Whose log it receives, and by which slot there; null: nobody's. */
+  behind: { readonly name: string; readonly primary: string } | null = null;
+  /** The slots of standbys of its own. */
+  readonly standbySlots = new Set<string>();
 
   constructor(readonly address: string) {}
 
   copyTo(address: string): SimulatedServer {
     const copy = new SimulatedServer(address);
-    copy.log = this.log;
     copy.synchronous = this.synchronous;
-    for (const [id, shard] of this.shards) {
-      copy.shards.set(id, { ...shard, rows: new Map(shard.rows) });
-    }
+    copy.takeRows(this);
     for (const [name, slot] of this.slots) {
       copy.slots.set(name, { ...slot, changes: [...slot.changes] });
     }
@@ -66,6 +69,15 @@ export class SimulatedServer {
       copy.subscriptions.set(name, { ...subscription });
     }
     return copy;
+  }
+
+  /** Makes rows and log those of another server. */
+  takeRows(from: SimulatedServer): void {
+    this.log = from.log;
+    this.shards.clear();
+    for (const [id, shard] of from.shards) {
+      this.shards.set(id, { ...shard, rows: new Map(shard.rows) });
+    }
   }
 
   position(): LogPosition {
@@ -139,6 +151,14 @@ export class SimulatedServers {
     this.servers.set(address, snapshot.copyTo(address));
   }
 
+  /** Starts a server as a standby with what a snapshot has; it receives nobody's log yet. */
+  restoreStandby(address: string, snapshot: SimulatedServer): void {
+    this.restore(address, snapshot);
+    const standby = this.start(address);
+    standby.standby = true;
+    standby.slots.clear();
+  }
+
   /** Ends a server's processes; its rows stay. */
   kill(address: string): void {
     const server = this.servers.get(address);
@@ -153,7 +173,7 @@ export class SimulatedServers {
     if (server?.answers !== true) {
       return 'no answer';
     }
-    if (server.shards.get(shardId)?.writable !== true) {
+    if (server.standby || server.shards.get(shardId)?.writable !== true) {
       return 'not primary';
     }
     server.put(shardId, key, value);
@@ -168,6 +188,25 @@ export class SimulatedServers {
     while (moved) {
       moved = [...this.servers.values()].map((follower) => this.take(follower)).includes(true);
     }
+    for (const standby of this.servers.values()) {
+      const primary = this.primaryOf(standby);
+      if (primary !== null) {
+        standby.takeRows(primary);
+      }
+    }
+  }
+
+  /** The primary that a standby streams from, or null. One that is ahead of it has another history. */
+  primaryOf(standby: SimulatedServer): SimulatedServer | null {
+    const primary = this.servers.get(standby.behind?.primary ?? '');
+    const streams =
+      standby.standby &&
+      standby.answers &&
+      standby.replicates &&
+      primary?.answers === true &&
+      primary.standbySlots.has(standby.behind?.name ?? '') &&
+      primary.log >= standby.log;
+    return streams ? primary : null;
   }
 
   /** The follower of that name that streams from the server, or null. */

@@ -8,7 +8,8 @@ export async function readShards(client: Client): Promise<readonly ShardOnNode[]
     return [];
   }
   const { rows } = await client.query<{ shard: string; epoch: string; writable: boolean }>(
-    'SELECT shard, epoch, writable FROM rejoin.shard ORDER BY shard COLLATE "C"',
+    `SELECT shard, epoch, writable AND NOT pg_is_in_recovery() AS writable
+       FROM rejoin.shard ORDER BY shard COLLATE "C"`,
   );
   return rows.map((row) => ({ shard: row.shard, epoch: Number(row.epoch), writable: row.writable }));
 }

@@ -2,10 +2,10 @@ import type { Client } from 'pg';
 import { publicationName } from '../../../core/cluster/names';
 import type { LogPosition } from '../../../core/cluster/position';
 import type { DatabaseAddress } from '../../../core/ports/database-engine';
-import { type ConnectionSource, reachableHost } from '../connection';
+import type { ConnectionSource } from '../connection';
 import { identifier, literal } from '../identifier';
-import { placeAuthorityFile } from './authority-file';
-import { conninfo } from './conninfo';
+import { connectionTo } from './connection-to';
+import { hideFromLog } from './hide-from-log';
 
 export interface FollowOrder {
   readonly name: string;
@@ -45,25 +45,6 @@ export async function readSubscription(client: Client, name: string): Promise<{ 
     [name],
   );
   return rows[0] ?? null;
-}
-
-/** The statement holds a password, and servers log statements. Only a superuser may change what is logged. */
-async function hideFromLog(client: Client): Promise<void> {
-  await client.query(
-    `SELECT set_config(name, CASE name WHEN 'log_statement' THEN 'none' WHEN 'log_min_error_statement' THEN 'panic' ELSE '-1' END, false)
-       FROM unnest(ARRAY['log_statement', 'log_min_error_statement', 'log_min_duration_statement', 'log_min_duration_sample']) AS name
-      WHERE current_setting('is_superuser') = 'on'`,
-  );
-}
-
-async function connectionTo(source: ConnectionSource, client: Client, order: FollowOrder): Promise<string> {
-  const [credentials, authority, hostAddress] = await Promise.all([
-    source.credentials(order.primary.cluster),
-    source.certificateAuthority(order.primary.cluster),
-    reachableHost(source, order.primary),
-  ]);
-  const file = authority === null ? null : await placeAuthorityFile(client, authority);
-  return conninfo({ primary: order.primary, hostAddress, credentials, name: order.name, authorityFile: file });
 }
 
 /**

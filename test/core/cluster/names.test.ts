@@ -1,13 +1,31 @@
 import fc from 'fast-check';
-import { publicationName, replicationName, shardId, shardNumber, shardOfKey } from '../../../core/cluster/names';
+import {
+  publicationName,
+  replicationName,
+  shardId,
+  shardNumber,
+  shardOfKey,
+  standbyName,
+} from '../../../core/cluster/names';
 import { bytesBetween, comparePositions, positionBytes, positionOf } from '../../../core/cluster/position';
 
 test('names are those that operators see in the database', () => {
   expect(shardId(7)).toBe('shard_0007');
   expect(replicationName('shard_0007', 12)).toBe('s0007e12');
   expect(publicationName('shard_0007')).toBe('rejoin_shard_0007');
+  expect(standbyName('node-3-r1')).toBe('rejoin_node_3_r1');
   expect(() => shardNumber('shard_7')).toThrow(
     "'shard_7' is not a shard id; expected 'shard_' and four digits, such as 'shard_0007'",
+  );
+});
+
+test('the names of standbys are such as slots may have, and one node has one', () => {
+  const nodeId = fc.stringMatching(/^[a-z][a-z0-9-]{0,39}$/);
+  fc.assert(
+    fc.property(nodeId, nodeId, (left, right) => {
+      expect(standbyName(left)).toMatch(/^[a-z0-9_]{1,63}$/);
+      expect(standbyName(left) === standbyName(right)).toBe(left === right);
+    }),
   );
 });
 
