@@ -86,8 +86,8 @@ export interface DatabaseProbing {
   probe(address: DatabaseAddress, timeoutMs: number): Promise<DatabaseProbe>;
   /** Where its log ends now. */
   position(address: DatabaseAddress): Promise<LogPosition>;
-  /** Which of these schemas it has. */
-  holdings(address: DatabaseAddress, schemas: readonly string[]): Promise<DatabaseHoldings>;
+  /** Which of these schemas it has. `all`: those of its users, which are not the server's, an extension's or Rejoin's. */
+  holdings(address: DatabaseAddress, schemas: readonly string[] | 'all'): Promise<DatabaseHoldings>;
 }
 
 /** The structure of a shard's tables. */

@@ -1,4 +1,4 @@
-import type { ShardOnNode } from '../ports/database-engine';
+import type { ShardOnNode, StandbyState } from '../ports/database-engine';
 import { followName } from '../node-recovery/ownership';
 import type { Owners } from './owners';
 import type { PlannedShard } from './planned-shard';
@@ -14,6 +14,8 @@ export interface NodeSurvey {
   readonly shards: readonly ShardOnNode[];
   /** The names of the database's subscriptions. */
   readonly subscriptions: readonly string[];
+  /** Whether it is a standby; null: it was not asked, for its cluster is sharded. */
+  readonly replication: Pick<StandbyState, 'standby' | 'streaming'> | null;
   /** What can't be restored by rows, in words. */
   readonly refused: readonly string[];
 }

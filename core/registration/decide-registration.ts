@@ -1,6 +1,7 @@
 import type { ClusterSettings } from '../cluster/settings';
 import { differences, type Registered } from './compare-registered';
 import { decideOwners, type NodeSurvey } from './decide-owners';
+import { decideReplicated } from './decide-replicated';
 import { namedOwners, shardIds, type OwnersInput } from './owners';
 import type { PlannedShard } from './planned-shard';
 
@@ -48,7 +49,9 @@ export function decideRegistration(
     return refuse(silent.map(({ nodeId, silence }) => `${nodeId} does not answer: ${silence ?? ''}`));
   }
   if (settings.layout === 'replicated') {
-    return { action: 'register', reason: `${nodes.length} nodes answer`, shards: [] };
+    const { shards: whole, problems: against } = decideReplicated(owners, nodes);
+    const reason = `${nodes.length} nodes answer; ${whole[0]?.primary ?? ''} is the primary, and each other node receives a log`;
+    return against.length > 0 ? refuse(against) : { action: 'register', reason, shards: whole };
   }
   const { shardCount } = settings;
   const nodeIds = nodes.map((node) => node.nodeId);

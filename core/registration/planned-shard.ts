@@ -6,7 +6,8 @@ export const plannedShardSchema = z.strictObject({
   schemas: z.array(z.string()).min(1),
   epoch: z.int(),
   primary: z.string(),
-  follower: z.string(),
+  /** Null where every node holds all rows: layout replicated. */
+  follower: z.string().nullable(),
   /** Whether it served before: its primary accepts writes, and its follower has the subscription. An undo leaves both. */
   served: z.boolean(),
 });

@@ -32,7 +32,11 @@ export const makeStep = (ports: Ports) =>
         await keepSynchronousList(ports.databases, clusters, clusterSettings, id);
       }
     }
-    for (const { id, epoch, primary } of shards) {
+    for (const { id, epoch, primary, follower } of shards) {
+      if (follower === null) {
+        // The only primary that there is: it was never closed.
+        continue;
+      }
       await ports.databases.openShard(nodeAddress(clusterSettings, primary), { shard: id, epoch });
     }
     const meta = metaOf(clusterSettings, shards);

@@ -16,7 +16,7 @@ import { defineStep, type StepPorts } from '../../core/step/define-step';
 interface Ports extends StepPorts {
   readonly registry: Registry;
   readonly settings: Settings;
-  readonly databases: Pick<DatabaseEngine, 'probe' | 'holdings' | 'shards' | 'preflight'>;
+  readonly databases: Pick<DatabaseEngine, 'probe' | 'holdings' | 'shards' | 'preflight' | 'standbyState'>;
   readonly executions: Pick<Executions, 'running'>;
 }
 
@@ -60,16 +60,23 @@ async function registered(registry: Registry, cluster: string): Promise<Register
 
 async function surveyAll(ports: Ports, cluster: ClusterSettings, owners: OwnersInput): Promise<readonly NodeSurvey[]> {
   const named = typeof owners === 'string' ? [] : Object.values(owners).flatMap(({ schemas }) => schemas ?? []);
-  const schemas = cluster.layout === 'sharded' ? [...shardIds(cluster.shardCount), ...named] : [];
-  return Promise.all(nodesOf(cluster).map((node) => survey(ports, databaseOf(cluster, node), schemas)));
+  const schemas = [...shardIds(cluster.shardCount), ...named];
+  return Promise.all(
+    nodesOf(cluster).map(async (node) => {
+      const address = databaseOf(cluster, node);
+      const { verdict, detail } = await ports.databases.probe(address, probeTimeoutMs);
+      if (verdict !== 'answers') {
+        return { ...silent, nodeId: node.id, silence: `${verdict}, ${detail}` };
+      }
+      return cluster.layout === 'replicated' ? surveyWhole(ports, address) : survey(ports, address, schemas);
+    }),
+  );
 }
 
+const silent = { schemas: [], shards: [], subscriptions: [], replication: null, refused: [] };
+
+/** A node that holds some rows. */
 async function survey({ databases }: Ports, address: DatabaseAddress, schemas: readonly string[]): Promise<NodeSurvey> {
-  const { nodeId } = address;
-  const { verdict, detail } = await databases.probe(address, probeTimeoutMs);
-  if (verdict !== 'answers') {
-    return { nodeId, silence: `${verdict}, ${detail}`, schemas: [], shards: [], subscriptions: [], refused: [] };
-  }
   const holdings = await databases.holdings(address, schemas);
   const found = await databases.preflight(
     address,
@@ -78,7 +85,16 @@ async function survey({ databases }: Ports, address: DatabaseAddress, schemas: r
   const refused = found
     .filter((peculiarity) => peculiarity.verdict === 'refused')
     .map(({ object, reason, whatToDo }) => `${object}: ${reason}${whatToDo === null ? '' : `; ${whatToDo}`}`);
-  return { nodeId, silence: null, ...holdings, shards: await databases.shards(address), refused };
+  const shards = await databases.shards(address);
+  return { nodeId: address.nodeId, silence: null, ...holdings, shards, replication: null, refused };
+}
+
+/** A node that holds all rows: it is rebuilt by blocks, so that no table's peculiarity matters. */
+async function surveyWhole({ databases }: Ports, address: DatabaseAddress): Promise<NodeSurvey> {
+  const replication = await databases.standbyState(address);
+  const holdings = await databases.holdings(address, 'all');
+  const shards = await databases.shards(address);
+  return { nodeId: address.nodeId, silence: null, ...holdings, shards, replication, refused: [] };
 }
 
 export const handler = makeStep({

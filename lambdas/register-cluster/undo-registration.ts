@@ -30,11 +30,15 @@ export const makeStep = (ports: Ports) =>
   );
 
 async function undoShard({ databases }: Ports, cluster: ClusterSettings, shard: PlannedShard): Promise<void> {
-  const { id, epoch, served } = shard;
+  const { id, epoch, follower, served } = shard;
+  if (follower === null) {
+    // The standbys were left as they are, and the primary open.
+    return;
+  }
   const primary = nodeAddress(cluster, shard.primary);
   const name = followName(shard);
   if (!served) {
-    await databases.stopFollowing(nodeAddress(cluster, shard.follower), name);
+    await databases.stopFollowing(nodeAddress(cluster, follower), name);
     await databases.dropSlot(primary, name);
   }
   // One that the registration never came to was never closed.

@@ -2,8 +2,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { metricNamespace } from '../../adapters/aws/metrics.permissions';
-import { heartbeatAlarmName, statusAlarmName } from '../../core/alarms/alarm-names';
-import { statusAlarmDescription, statusChecks } from '../../core/alarms/status-checks';
+import { heartbeatAlarmName, statusAlarmName } from '../../core/starter/occasion';
 
 export interface NodeAlarmsProps {
   readonly cluster: string;
@@ -36,17 +35,18 @@ export class NodeAlarms extends Construct {
     if (props.instanceId !== null) {
       new Alarm(this, 'Status', {
         alarmName: statusAlarmName(props.cluster, props.member),
-        alarmDescription: statusAlarmDescription(props.cluster, props.member),
+        alarmDescription: `EC2's checks of ${props.member} of cluster ${props.cluster} fail; node-recovery is started`,
         metric: new Metric({
-          namespace: statusChecks.namespace,
-          metricName: statusChecks.metricName,
-          dimensionsMap: { [statusChecks.dimension]: props.instanceId },
-          statistic: statusChecks.statistic,
-          period: Duration.seconds(statusChecks.periodSeconds),
+          namespace: 'AWS/EC2',
+          metricName: 'StatusCheckFailed',
+          dimensionsMap: { InstanceId: props.instanceId },
+          statistic: 'Maximum',
+          period: Duration.minutes(1),
         }),
-        threshold: statusChecks.threshold,
+        threshold: 1,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        evaluationPeriods: statusChecks.evaluationPeriods,
+        evaluationPeriods: 2,
+        // An instance that was replaced reports nothing any more.
         treatMissingData: TreatMissingData.NOT_BREACHING,
       });
     }

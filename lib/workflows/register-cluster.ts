@@ -62,7 +62,7 @@ class RegistrationStory extends Construct {
   }
 
   private prepare(otherwise: State) {
-    const one = 'Make the two copies of some shards primary and follower';
+    const one = 'Prepare the copies of some shards';
     const state = new Step(this, 'PrepareShards', {
       entry: `${name}/prepare-shards`,
       timeout: Duration.minutes(15),
@@ -73,7 +73,7 @@ class RegistrationStory extends Construct {
       failureVariable: 'groupFailure',
     });
     return iterations(this, {
-      name: 'Make the two copies of each shard primary and follower',
+      name: 'Prepare the copies of each shard',
       items: '{% $groups %}',
       maxConcurrency: 8,
       story: state,

@@ -27,8 +27,7 @@ const permissionOfPort: Readonly<Record<string, RegExp>> = {
   databases: /^secretsmanager:GetSecretValue /,
   events: /^events:PutEvents /,
   notifications: /^sns:Publish /,
-  metrics: /^cloudwatch:\w+MetricData /,
-  statusAlarms: /^cloudwatch:\w+Alarms? .*rejoin\/status\//,
+  metrics: /^cloudwatch:/,
   executions: /^states:/,
   hostCommands: /^ssm:SendCommand /,
 };

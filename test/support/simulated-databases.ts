@@ -31,12 +31,12 @@ export class SimulatedDatabases implements DatabaseEngine {
   async position(address: DatabaseAddress) {
     return this.at(address).position();
   }
-  async holdings(address: DatabaseAddress, schemas: readonly string[]) {
+  async holdings(address: DatabaseAddress, schemas: readonly string[] | 'all') {
     const server = this.at(address);
     return {
       schemas: [...server.shards.values()]
         .flatMap((shard) => shard.schemas)
-        .filter((schema) => schemas.includes(schema))
+        .filter((schema) => schemas === 'all' || schemas.includes(schema))
         .map((schema) => ({ schema, tables: [table.table] })),
       subscriptions: [...server.subscriptions.keys()],
     };

@@ -6,9 +6,9 @@ import { decideByRegistry, decideRegistration } from '../../../core/registration
 import { firstShard, memberChanges, metaOf } from '../../../core/registration/member-items';
 import { ownersByRule, shardIds } from '../../../core/registration/owners';
 
-function clusterWith(shardCount: number, nodes = 4, layout = 'sharded'): ClusterSettings {
+function clusterWith(shardCount: number, nodes = 4): ClusterSettings {
   const given = {
-    layout,
+    layout: 'sharded',
     shardCount,
     database: 'orders',
     secret: 'orders',
@@ -26,7 +26,7 @@ function clusterWith(shardCount: number, nodes = 4, layout = 'sharded'): Cluster
 /** A node that holds the schemas of these shards, one table each. */
 function holding(nodeId: string, shards: readonly string[], more: Partial<NodeSurvey> = {}): NodeSurvey {
   const schemas = shards.map((schema) => ({ schema, tables: ['item'] }));
-  return { nodeId, silence: null, schemas, shards: [], subscriptions: [], refused: [], ...more };
+  return { nodeId, silence: null, schemas, shards: [], subscriptions: [], replication: null, refused: [], ...more };
 }
 
 /** Every shard on its two owners by the rule. */
@@ -149,14 +149,6 @@ test.each(refusals)('is refused where %s', (_what, facts, owners, reason) => {
 test('the rule is taken only where the rows are', () => {
   expect(decideRegistration(clusterWith(16), 'rule', spread(16, 4)).action).toBe('register');
   expect(decideRegistration(cluster, 'rule', nodes).reason).toContain("'owners' gives");
-});
-
-test('a replicated cluster has no shards', () => {
-  const facts = ['node-1', 'node-2'].map((nodeId) => holding(nodeId, []));
-  expect(decideRegistration(clusterWith(16, 2, 'replicated'), 'databases', facts)).toMatchObject({
-    action: 'register',
-    shards: [],
-  });
 });
 
 describe('a cluster that is registered', () => {
