@@ -1,7 +1,6 @@
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
-import type { StatusAlarms } from '../../core/ports/status-alarms';
 import type {
   Dns,
   Events,
@@ -22,7 +21,6 @@ export interface RemotePorts {
   readonly events: Events;
   readonly notifications: Notifications;
   readonly metrics: Metrics;
-  readonly statusAlarms: StatusAlarms;
   readonly executions: Executions;
   readonly hostCommands: HostCommands;
 }
@@ -61,7 +59,6 @@ export const remoteMethods: {
   events: { publish: 'changes' },
   notifications: { publish: 'changes' },
   metrics: { newest: 'reads', publish: 'changes' },
-  statusAlarms: { put: 'changes', remove: 'changes' },
   executions: { describe: 'reads', visits: 'reads', running: 'reads', start: 'changes' },
   hostCommands: { result: 'reads', send: 'changes' },
 };
@@ -76,7 +73,6 @@ export const unansweredError: Readonly<Record<PortName, 'RegistryThrottled' | 'A
   events: 'ApiThrottled',
   notifications: 'ApiThrottled',
   metrics: 'ApiThrottled',
-  statusAlarms: 'ApiThrottled',
   executions: 'ApiThrottled',
   hostCommands: 'ApiThrottled',
 };

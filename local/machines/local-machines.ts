@@ -18,6 +18,11 @@ export interface MachineTimings {
 
 const standardTimings: MachineTimings = { bootMs: 2_000, stopMs: 500, healthReportMs: 3_000, viewLagMs: 0 };
 
+/** The id of the machine that a launch with this client token makes. */
+export function machineIdOf(clientToken: string): string {
+  return `i-${idDigits(clientToken)}`;
+}
+
 interface Instance {
   readonly order: LaunchOrder;
   readonly machine: Machine;
@@ -155,7 +160,7 @@ export class LocalMachines implements Machines {
       return this.launchedBefore(earlier, order);
     }
     this.check(order);
-    const machineId = `i-${idDigits(order.clientToken)}`;
+    const machineId = machineIdOf(order.clientToken);
     this.launched.set(order.clientToken, machineId);
     const instance: Instance = {
       order,

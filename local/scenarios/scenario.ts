@@ -9,9 +9,11 @@ export interface RehearsalOptions {
   readonly nodes: number;
   readonly requestsPerSecond: number;
   readonly fault: string;
+  /** Whether each node holds some rows, or all of them. @default 'sharded' */
+  readonly layout?: Layout;
   /** What nodes run on. @default 'ec2' */
   readonly machines?: MachineKind;
-  /** Whether commits wait for a follower. @default 'synchronous' on EC2, 'asynchronous' on RDS, which knows nothing else */
+  /** Whether commits wait for a follower. @default 'synchronous' on EC2, 'asynchronous' on RDS and in a replicated cluster, which know nothing else */
   readonly durability?: Durability;
   readonly ablate: readonly string[];
   readonly seed: number;
@@ -21,6 +23,8 @@ export interface RehearsalOptions {
   readonly directory?: string;
 }
 
+export const layouts = ['sharded', 'replicated'] as const;
+export type Layout = (typeof layouts)[number];
 export const machineKinds = ['ec2', 'rds'] as const;
 export type MachineKind = (typeof machineKinds)[number];
 export const durabilities = ['synchronous', 'asynchronous'] as const;
@@ -29,7 +33,9 @@ export type Durability = (typeof durabilities)[number];
 export interface Fault {
   readonly name: string;
   readonly summary: string;
-  /** What nodes must run on for it. @default any */
+  /** The layouts in which it can happen. @default only 'sharded' */
+  readonly layouts?: readonly Layout[];
+  /** What the nodes of a sharded cluster must run on for it. @default any */
   readonly machines?: MachineKind;
 }
 

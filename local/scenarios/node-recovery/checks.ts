@@ -1,26 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Shard } from '../../../core/cluster/items';
 import { shardNumber } from '../../../core/cluster/names';
 import type { Check } from '../../../core/evidence/evidence';
-import { compareWithLedger, type RowName, type RowRecord, type TimeSpan } from '../../load/ledger';
+import { compareWithLedger, type TimeSpan } from '../../load/ledger';
+import { check, holdersOf, serverOf, type Aftermath } from './aftermath';
 import { contentOf, rowsOutside, writableShards, type CheckedServer } from './content';
-import type { RehearsedData } from './rehearsed-data';
-
-/** What the checks look at: the registry as it is in the end, the servers that live, the clients' ledger. */
-export interface Aftermath {
-  readonly shards: readonly Shard[];
-  readonly servers: readonly CheckedServer[];
-  readonly data: Pick<RehearsedData, 'stateOf' | 'words'>;
-  readonly records: readonly (readonly [row: RowName, record: RowRecord])[];
-  /** The shards whose primary was lost where commits waited for nobody, and when what the evidence gives up was acknowledged. */
-  readonly mayBeLost: { readonly shards: readonly number[]; readonly span: TimeSpan } | null;
-  /** The node that was built; null: none. */
-  readonly replacement: string | null;
-  /** Whether every shard must have two equal owners again. */
-  readonly whole: boolean;
-  /** From when on acknowledged writes of a shard may be missing, because it came from a backup. */
-  readonly mayLackAfterMs: ReadonlyMap<string, number>;
-}
+import { acceptedWrites, standbysThatStream } from './standby-checks';
 
 /** Followers apply what was written last within this time, or they don't follow. */
 const settleMs = 20_000;
@@ -29,13 +13,12 @@ const settleMs = 20_000;
 export async function checkAftermath(
   aftermath: Aftermath,
 ): Promise<{ readonly checks: readonly Check[]; readonly owned: number | null; readonly outside: number | null }> {
-  const equal = aftermath.whole ? [await equalOwners(aftermath)] : [];
+  const equal = aftermath.whole ? [await equalCopies(aftermath)] : [];
   const ledger = await ledgerChecks(aftermath);
   const writers = await writerCheck(aftermath);
-  const twoOwners = aftermath.shards.filter((shard) => shard.state === 'in sync' && shard.follower !== null).length;
   const replacement = aftermath.servers.find((server) => server.nodeId === aftermath.replacement);
-  const ownedShards = aftermath.shards.filter(
-    (shard) => shard.primary === replacement?.nodeId || shard.follower === replacement?.nodeId,
+  const ownedShards = aftermath.shards.filter((shard) =>
+    holdersOf(aftermath, shard).some((nodeId) => nodeId === replacement?.nodeId),
   );
   const schemas = ownedShards.flatMap((shard) => shard.schemas);
   const outside = replacement === undefined ? null : await rowsOutside(replacement, schemas);
@@ -45,8 +28,9 @@ export async function checkAftermath(
     checks: [
       ...ledger,
       ...equal,
-      ...(aftermath.whole ? [check('shards with two owners in sync', aftermath.shards.length, twoOwners)] : []),
+      ...(aftermath.whole ? [await redundancy(aftermath)] : []),
       writers,
+      ...(aftermath.standbys === null ? [] : [await acceptedWrites(aftermath, aftermath.data.harmlessWrite)]),
       ...(outside === null ? [] : [check('rows on the new node outside its ownership', 0, outside)]),
     ],
     owned,
@@ -54,23 +38,32 @@ export async function checkAftermath(
   };
 }
 
-export function check(name: string, expected: number | string, got: number | string): Check {
-  return { name, ok: expected === got, expected: String(expected), got: String(got) };
+async function redundancy(aftermath: Aftermath): Promise<Check> {
+  const { shards, standbys } = aftermath;
+  const inSync = shards.filter((shard) => shard.state === 'in sync');
+  return standbys === null
+    ? check('shards with two owners in sync', shards.length, inSync.filter((shard) => shard.follower !== null).length)
+    : standbysThatStream(aftermath, { expected: standbys, inSync: inSync.length === shards.length });
 }
 
-async function equalOwners(aftermath: Aftermath): Promise<Check> {
+async function equalCopies(aftermath: Aftermath): Promise<Check> {
   let equal = 0;
   const different: string[] = [];
   for (const shard of aftermath.shards) {
     const primary = serverOf(aftermath, shard.primary);
-    const follower = shard.follower === null ? undefined : serverOf(aftermath, shard.follower);
-    if (primary !== undefined && follower !== undefined && (await becomeEqual(primary, follower, shard.schemas))) {
+    const others = holdersOf(aftermath, shard).filter((nodeId) => nodeId !== shard.primary);
+    let same = primary !== undefined && others.length >= (aftermath.standbys ?? 1);
+    for (const nodeId of others) {
+      const other = serverOf(aftermath, nodeId);
+      same &&= primary !== undefined && other !== undefined && (await becomeEqual(primary, other, shard.schemas));
+    }
+    if (same) {
       equal += 1;
     } else {
       different.push(shard.id);
     }
   }
-  const name = 'shards whose rows are equal on both owners';
+  const name = `shards whose rows are equal on ${aftermath.standbys === null ? 'both owners' : 'every node'}`;
   return different.length === 0
     ? check(name, aftermath.shards.length, equal)
     : { ...check(name, aftermath.shards.length, equal), got: `${equal}; different: ${different.join(', ')}` };
@@ -94,7 +87,7 @@ async function becomeEqual(
   }
 }
 
-/** Each acknowledged write is looked for on the shard's primary and, since it may be promoted next, on its follower. */
+/** Each acknowledged write is looked for on the shard's primary and, since it may be promoted next, on whoever else holds it. */
 async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
   const missing: string[] = [];
   const undead: string[] = [];
@@ -108,8 +101,8 @@ async function ledgerChecks(aftermath: Aftermath): Promise<readonly Check[]> {
         ([, record]) => record.shard === shardNumber(shard.id) && record.acknowledgedAtMs < untilMs,
       ),
     );
-    for (const nodeId of [shard.primary, shard.follower]) {
-      const server = nodeId === null ? undefined : serverOf(aftermath, nodeId);
+    for (const nodeId of holdersOf(aftermath, shard)) {
+      const server = serverOf(aftermath, nodeId);
       if (server !== undefined) {
         const found = await aftermath.data.stateOf(server, shard, [...rows.keys()]);
         const verdict = compareWithLedger(
@@ -165,8 +158,4 @@ async function writerCheck(aftermath: Aftermath): Promise<Check> {
     aftermath.shards.length - wrong.length,
   );
   return wrong.length === 0 ? right : { ...right, got: `${right.got}; ${wrong.join(', ')}` };
-}
-
-function serverOf(aftermath: Aftermath, nodeId: string): CheckedServer | undefined {
-  return aftermath.servers.find((server) => server.nodeId === nodeId);
 }

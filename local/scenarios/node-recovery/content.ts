@@ -89,14 +89,17 @@ export async function ordersOf(server: CheckedServer, schema: string): Promise<R
   return new Map(found.map((order) => [Number(order.id), order.version]));
 }
 
-/** The shards that a server says it accepts writes for. */
+/** The shards that a server accepts writes for. A standby accepts none, whatever its primary's bookkeeping says in it. */
 export async function writableShards(server: CheckedServer): Promise<readonly string[]> {
   const [place] = await ask<{ name: string | null }>(server, `SELECT to_regclass('rejoin.shard') AS name`);
   if (place?.name == null) {
     // It never owned a shard.
     return [];
   }
-  const found = await ask<{ shard: string }>(server, `SELECT shard FROM rejoin.shard WHERE writable ORDER BY shard`);
+  const found = await ask<{ shard: string }>(
+    server,
+    `SELECT shard FROM rejoin.shard WHERE writable AND NOT pg_is_in_recovery() ORDER BY shard`,
+  );
   return found.map((row) => row.shard);
 }
 

@@ -1,6 +1,6 @@
 import type { Check, Evidence } from '../../../core/evidence/evidence';
 import type { Outcome } from '../../../core/outcome/outcome';
-import { check } from './checks';
+import { check } from './aftermath';
 import type { NodeFault } from './fault';
 
 /** What came of a rehearsal, as far as a fault has something to say about it. */

@@ -31,10 +31,12 @@ export interface NodeFault extends Fault {
   readonly expectedFigures?: Readonly<Record<string, number>>;
   /** False where the cluster is meant to be left with single copies: then only what was acknowledged and who writes is checked. */
   readonly whole: boolean;
-  /** Whether an RDS node has a snapshot that it can be restored from. @default true */
+  /** Whether there is a snapshot that a node on RDS, or one that holds all rows, can be restored from. @default true */
   readonly hasSnapshot?: boolean;
   /** Only where nothing dies: the longest that any shard may go without an acknowledged write. */
   readonly longestGapMs?: number;
+  /** The node that it is about. @default the one that the data name */
+  victim?(nodes: readonly NodeItem[], seed: number): NodeItem | undefined;
   /** Before anything is killed. */
   begin(context: FaultContext): Promise<void>;
   /** What goes wrong besides, while the execution runs. */

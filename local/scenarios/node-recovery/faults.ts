@@ -9,11 +9,13 @@ import { ask, type CheckedServer } from './content';
 import { checkedServer, kill, startByHand, untilTrue, untilVisited, type NodeFault } from './fault';
 import { executionsSince, nextExecution, taskStates } from '../deployed';
 import { managedFaults } from './managed-faults';
+import { killStandby } from './replicated-faults';
 import { planned } from './planned-fault';
 import { clusterName } from './world';
 
 const falseAlarm: NodeFault = {
   name: 'false-alarm',
+  layouts: ['sharded', 'replicated'],
   machines: 'ec2',
   summary: 'somebody starts a recovery of a node that answers: nothing is done, and the reason says so',
   expectedOutcome: 'no action needed',
@@ -97,6 +99,7 @@ const replacementDies: NodeFault = {
 
 const stepKilled: NodeFault = {
   name: 'step-killed',
+  layouts: ['sharded', 'replicated'],
   summary: "in every state the step's process is killed once: before, during or after its effect, by the seed",
   expectedOutcome: 'recovered',
   whole: true,
@@ -304,6 +307,7 @@ async function storm(server: CheckedServer, shard: string, goesOn: () => boolean
 
 const zombie: NodeFault = {
   name: 'zombie',
+  layouts: ['sharded', 'replicated'],
   summary: 'the old machine is switched on again after the fence, with its data: its writes are refused',
   expectedOutcome: 'recovered',
   whole: true,
@@ -333,6 +337,7 @@ const zombie: NodeFault = {
 export const faults: readonly NodeFault[] = [
   {
     name: 'kill',
+    layouts: ['sharded', 'replicated'],
     summary: 'every process of a node is killed and its data deleted',
     expectedOutcome: 'recovered',
     whole: true,
@@ -352,6 +357,7 @@ export const faults: readonly NodeFault[] = [
   planned,
   bothOwners,
   ...managedFaults,
+  killStandby,
 ];
 
 /** What an application gets that still writes to the old node: acknowledged, refused, or no answer. */

@@ -1,6 +1,6 @@
 import { kill, type NodeFault } from './fault';
 
-/** What can go wrong with RDS nodes only. */
+/** What can go wrong with RDS nodes, of which only the second can with others. */
 export const managedFaults: readonly NodeFault[] = [
   {
     name: 'no-stop',
@@ -16,8 +16,10 @@ export const managedFaults: readonly NodeFault[] = [
   },
   {
     name: 'no-snapshot',
+    layouts: ['sharded', 'replicated'],
     machines: 'rds',
-    summary: 'the instance has no snapshot: an empty one is filled from the backup',
+    summary:
+      'there is no snapshot: an RDS instance is filled from the backup, a node that holds all rows by a copy of a standby',
     expectedOutcome: 'recovered',
     whole: true,
     hasSnapshot: false,

@@ -73,8 +73,9 @@ export function timingsOf(facts: TimingFacts): RehearsalReport['timingsMs'] {
       largest(promotions.map((promotion) => promotion.fencedAtMs)) ?? left('Prove that the failed machine is stopped'),
     ),
     trafficRestored: restored.includes(null) ? null : since(largest(restored.filter((atMs) => atMs !== null))),
-    inSync: since(left('Sum up the rows') ?? left('Finish the tables')),
-    joined: since(left('Hand over to native replication')),
+    // The last is the only one of a node that holds all rows.
+    inSync: since(left('Sum up the rows') ?? left('Finish the tables') ?? left('Compare rows with the survivor')),
+    joined: since(left('Hand over to native replication') ?? left('Join the cluster')),
   };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
 import { shardNumber } from '../../../core/cluster/names';
+import type { NodeItem } from '../../../core/cluster/items';
 import { evidenceSchema, evidenceKey, type Check, type Evidence } from '../../../core/evidence/evidence';
 import { isRejoinError, RejoinError } from '../../../core/errors';
 import type { JsonObject } from '../../../core/json';
@@ -14,7 +15,8 @@ import type { Execution, ExecutionResult } from '../../states/execution';
 import { aborted } from '../aborted';
 import { executionsSince, fireSchedule, nextExecution } from '../deployed';
 import type { RehearsalOptions } from '../scenario';
-import { checkAftermath, type Aftermath } from './checks';
+import type { Aftermath } from './aftermath';
+import { checkAftermath } from './checks';
 import type { CheckedServer } from './content';
 import type { FaultContext, NodeFault } from './fault';
 import { faultChecks } from './fault-checks';
@@ -62,8 +64,11 @@ async function rehearse(
   say: (line: string) => void,
   stop: Stop,
 ): Promise<RehearsalReport> {
-  say('takes a full backup');
-  await finished(world, await fireSchedule(world.cloud, 'full-backup', clusterName), say);
+  const sharded = world.settings.layout === 'sharded';
+  if (sharded) {
+    say('takes a full backup');
+    await finished(world, await fireSchedule(world.cloud, 'full-backup', clusterName), say);
+  }
   say(`starts a load of ${options.requestsPerSecond} requests a second`);
   const load = await startLoad(world, options);
   stop.asked.addEventListener(
@@ -75,14 +80,16 @@ async function rehearse(
   );
   try {
     await delay(warmUpMs);
-    await finished(world, await fireSchedule(world.cloud, 'change-backup', clusterName), say);
-    await delay(warmUpMs);
-    const victim = world.data.victim(world.nodes, options.seed);
+    if (sharded) {
+      await finished(world, await fireSchedule(world.cloud, 'change-backup', clusterName), say);
+      await delay(warmUpMs);
+    }
+    const fault = faultNamed(options.fault);
+    const victim = (fault.victim ?? world.data.victim)(world.nodes, options.seed);
     if (victim === undefined) {
       throw new RejoinError('InvalidInput', 'a rehearsal needs nodes');
     }
     const before = await new ClusterRegistry(world.cloud.registry).shards(clusterName);
-    const fault = faultNamed(options.fault);
     const extra: Check[] = [];
     const mayLackAfterMs = new Map<string, number>();
     const context: FaultContext = {
@@ -97,9 +104,8 @@ async function rehearse(
         mayLackAfterMs.set(shard, afterMs);
       },
     };
-    if (victim.machineKind === 'rds' && fault.hasSnapshot !== false) {
-      say(`takes a snapshot of ${victim.id}`);
-      await world.managed.takeSnapshot(victim.machineId);
+    if (fault.hasSnapshot !== false && (await takeSnapshot(world, victim, say))) {
+      // What is written from now on is not in it.
       await delay(warmUpMs);
     }
     const killedAtMs = Date.now();
@@ -124,6 +130,23 @@ async function rehearse(
   } finally {
     load.kill();
   }
+}
+
+/** Takes the snapshot that a node will be restored from, where nodes are restored from one. @returns whether it did */
+async function takeSnapshot(world: World, victim: NodeItem, say: (line: string) => void): Promise<boolean> {
+  if (victim.machineKind === 'rds') {
+    say(`takes a snapshot of ${victim.id}`);
+    await world.managed.takeSnapshot(victim.machineId);
+    return true;
+  }
+  const standby =
+    world.settings.layout === 'replicated' ? world.nodes.findLast(({ id }) => id !== victim.id) : undefined;
+  if (standby === undefined) {
+    return false;
+  }
+  say(`takes a snapshot of the volume of ${standby.id}`);
+  await world.machines.snapshot(standby.machineId);
+  return true;
 }
 
 interface Happened {
@@ -254,6 +277,8 @@ async function tell(world: World, options: RehearsalOptions, happened: Happened)
     shards,
     servers,
     data: world.data,
+    application: world.application,
+    standbys: world.settings.layout === 'replicated' ? world.nodes.length - 1 : null,
     records: report.records,
     mayBeLost: lossOf(world, evidence, happened),
     replacement: replacement?.id ?? null,

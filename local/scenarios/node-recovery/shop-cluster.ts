@@ -11,8 +11,10 @@ function customersFor(rows: number): number {
 }
 
 /** Customers with orders and their lines, over all shards by the customer. */
-/** Measured with 100,000 rows: 1,600. */
+/** Measured with 100,000 rows: 1,600 for both owners' copies and the replacement's. */
 const bytesPerRow = 2_400;
+const copiesOfShards = 3;
+const lanesOfAll = 8;
 /** Compressed. */
 const backupBytesPerRow = 100;
 
@@ -41,6 +43,20 @@ export function shopData(size: { readonly rows: number; readonly shards: number 
     words: { row: 'order', state: 'version' },
     stateOf: (server, shard) => ordersOf(server, shard.id),
     notes: () => [],
+  };
+}
+
+/** The same in one shard on every node: more clients for it, and the primary is the node whose loss stops writes. */
+export function replicatedShop({ rows, nodes }: { readonly rows: number; readonly nodes: number }): RehearsedData {
+  const shop = shopData({ rows, shards: 1 });
+  // The nodes, a replacement, a snapshot and what it is made of.
+  const copies = nodes + 3;
+  return {
+    ...shop,
+    making: `makes ${rows.toLocaleString('en')} rows on one node, and standbys of it`,
+    space: { ...shop.space, machineBytes: (shop.space.machineBytes / copiesOfShards) * copies },
+    load: () => ({ kind: 'shop', shardCount: 1, customers: customersFor(rows), lanesPerShard: lanesOfAll }),
+    victim: ([primary]) => primary,
   };
 }
 

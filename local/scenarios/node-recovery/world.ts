@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../../adapters/system-clock';
 import type { NodeItem } from '../../../core/cluster/items';
 import { clusterSettingsSchema, type ClusterSettings } from '../../../core/cluster/settings';
-import type { DatabaseEngine } from '../../../core/ports/database-engine';
+import type { DatabaseAddress, DatabaseEngine } from '../../../core/ports/database-engine';
 import type { Credentials } from '../../../core/ports/surroundings';
 import type { ConnectionSource } from '../../../engines/postgresql/connection';
 import { postgresEngine } from '../../../engines/postgresql/engine';
@@ -20,7 +20,7 @@ import { LocalDns } from '../../dns/local-dns';
 import { bundleFunctions } from '../../lambdas/bundle-functions';
 import { freePort } from '../../machines/free-port';
 import { LocalHostCommands } from '../../machines/local-host-commands';
-import { LocalMachines } from '../../machines/local-machines';
+import { LocalMachines, machineIdOf } from '../../machines/local-machines';
 import { LocalManagedDatabases } from '../../machines/local-managed-databases';
 import { LocalProber } from '../../machines/local-prober';
 import { MachineRoom } from '../../machines/machine-room';
@@ -32,7 +32,8 @@ import { makeCluster } from './first-cluster';
 import { firstNodes, type NodePlace } from './first-nodes';
 import { createInstance, instanceOf, startAgentsBeside } from './managed-nodes';
 import type { RehearsedData } from './rehearsed-data';
-import { shopData } from './shop-cluster';
+import { makeReplicatedCluster } from './replicated-cluster';
+import { replicatedShop, shopData } from './shop-cluster';
 import { spaceNeeded } from './space-needed';
 
 export const clusterName = 'shop';
@@ -74,7 +75,7 @@ export function rehearsalsDirectory({ directory }: RehearsalOptions): string {
 
 /**
  * Starts everything that a rehearsal needs: the synthesized app on a local cloud, machines with servers and agents, a DNS
- * server, and a sharded cluster with all its rows. Nothing is left of it when it can't, or when `signal` is aborted
+ * server, and a cluster with all its rows. Nothing is left of it when it can't, or when `signal` is aborted
  * meanwhile.
  */
 export async function startWorld(
@@ -84,7 +85,7 @@ export async function startWorld(
 ): Promise<World> {
   signal.throwIfAborted();
   // Before anything is started: a file that is no dump costs nobody a minute.
-  const data = options.dump === null ? shopData(options) : await dumpedData(options.dump, say);
+  const data = await rehearsedData(options, say);
   const run = await RunDirectory.claim(join(rehearsalsDirectory(options), 'rehearsal'), say);
   const closers: (() => Promise<unknown>)[] = [];
   const endAll = async (): Promise<void> => {
@@ -117,6 +118,13 @@ export async function startWorld(
   } finally {
     built.abort();
   }
+}
+
+async function rehearsedData(options: RehearsalOptions, say: (line: string) => void): Promise<RehearsedData> {
+  if (options.dump !== null) {
+    return dumpedData(options.dump, say);
+  }
+  return options.layout === 'replicated' ? replicatedShop(options) : shopData(options);
 }
 
 interface WorldOrder {
@@ -158,7 +166,13 @@ async function build(
         administrator,
         roles: [{ ...application, kind: 'application' }],
         databases: [database],
-        settings: { synchronous_commit: 'on', max_wal_size: '2GB', checkpoint_timeout: '15min' },
+        settings: {
+          synchronous_commit: 'on',
+          max_wal_size: '2GB',
+          checkpoint_timeout: '15min',
+          // A node that is restored from a snapshot needs the log from there on, and whoever was promoted must have it.
+          ...(settings.layout === 'replicated' ? { wal_keep_size: '1GB' } : {}),
+        },
         durable: true,
       },
     ],
@@ -248,15 +262,14 @@ async function build(
   };
   const engine = postgresEngine(source);
   say(data.making);
-  await makeCluster(
-    { registry: started.registry, engine },
-    {
-      cluster: settings,
-      nodes,
-      shardCount: data.shardCount,
-      fill: (owner, shard) => data.fill({ source, owner, applicationRole: application.username }, shard),
-    },
-  );
+  const fill = (owner: DatabaseAddress, shard: string) =>
+    data.fill({ source, owner, applicationRole: application.username }, shard);
+  await (settings.layout === 'replicated'
+    ? makeReplicatedCluster({ room, engine, cloud: started }, { cluster: settings, nodes, fill })
+    : makeCluster(
+        { registry: started.registry, engine },
+        { cluster: settings, nodes, shardCount: data.shardCount, fill },
+      ));
   const agentLogFiles =
     beside?.logFiles ?? nodes.map((node) => join(room.machine(node.machineId).facts.directory, 'agent.log'));
   return {
@@ -283,13 +296,18 @@ async function build(
   };
 }
 
+/** The token that the machine of one of the first nodes is launched with; its id follows from it. */
+function firstLaunch(nodeId: string): string {
+  return `first ${nodeId}`;
+}
+
 /** Launches the machine of one of the first nodes. @returns its id */
 async function launchMachine(machines: LocalMachines, { id, site }: NodePlace): Promise<string> {
   const { machineId } = await machines.launchReady({
     cluster: clusterName,
     nodeId: id,
     site,
-    clientToken: `first ${id}`,
+    clientToken: firstLaunch(id),
     launchTemplate: null,
     volumeSnapshot: null,
   });
@@ -307,7 +325,7 @@ function appSettings(options: RehearsalOptions, shardCount: number, port: number
       machine:
         options.machines === 'rds'
           ? { kind: 'rds', instanceIdentifier: instanceOf(clusterName, `node-${index + 1}`) }
-          : { kind: 'ec2', instanceId: `i-${String(index + 1).padStart(17, '0')}` },
+          : { kind: 'ec2', instanceId: machineIdOf(firstLaunch(`node-${index + 1}`)) },
     },
   ]);
   return appSettingsSchema.parse({
@@ -316,11 +334,13 @@ function appSettings(options: RehearsalOptions, shardCount: number, port: number
     vpc: { id: 'vpc-00000000' },
     clusters: {
       [clusterName]: {
-        layout: 'sharded',
+        layout: options.layout ?? 'sharded',
         shardCount,
         database,
         port,
-        durability: options.durability ?? (options.machines === 'rds' ? 'asynchronous' : 'synchronous'),
+        durability:
+          options.durability ??
+          (options.machines === 'rds' || options.layout === 'replicated' ? 'asynchronous' : 'synchronous'),
         quarantineGroup: 'sg-00000000',
         secret: secretName,
         tls: 'disabled',

@@ -31,6 +31,18 @@ test('nodes on RDS are asynchronous, for they can be nothing else; others are wh
   });
 });
 
+test('a replicated cluster has three nodes, one shard, and commits that wait for nobody', () => {
+  expect(parse('--layout', 'replicated')).toMatchObject({
+    options: { layout: 'replicated', nodes: 3, shards: 1, machines: 'ec2', durability: 'asynchronous', fault: 'kill' },
+  });
+  expect(parse('--layout', 'replicated', '--nodes', '5', '--fault', 'no-snapshot')).toMatchObject({
+    options: { nodes: 5, fault: 'no-snapshot' },
+  });
+  expect(parse('--layout', 'replicated', '--fault', 'kill-standby')).toMatchObject({
+    options: { fault: 'kill-standby' },
+  });
+});
+
 test('every argument arrives', () => {
   expect(
     parse(
@@ -75,6 +87,26 @@ test.each([
   [['--machines', 'rds', '--fault', 'one-witness'], "--fault one-witness is for --machines ec2, got 'rds'"],
   [['--fault', 'no-stop'], "--fault no-stop is for --machines rds, got 'ec2'"],
   [['--machines', 'vm'], "--machines 'vm' is not known; known: ec2, rds"],
+  [['--layout', 'both'], "--layout 'both' is not known; known: sharded, replicated"],
+  [
+    ['--layout', 'replicated', '--machines', 'rds'],
+    "--machines rds can't be given with --layout replicated: RDS replaces replicas by itself",
+  ],
+  [
+    ['--layout', 'replicated', '--shards', '4'],
+    "--shards can't be given with --layout replicated: each node holds all rows, so there is one shard",
+  ],
+  [['--layout', 'replicated', '--dump', 'a.sql'], "--dump can't be given with --layout replicated: a dump is there"],
+  [['--layout', 'replicated', '--ablate', 'passes'], "--ablate can't be given with --layout replicated: nothing is"],
+  [
+    ['--layout', 'replicated', '--durability', 'synchronous'],
+    '--durability synchronous is not possible with --layout replicated: promotion is by measured loss',
+  ],
+  [
+    ['--layout', 'replicated', '--fault', 'slot-lost'],
+    /^--fault slot-lost can't happen with --layout replicated; there: kill, false-alarm, .*kill-standby$/,
+  ],
+  [['--fault', 'kill-standby'], /^--fault kill-standby can't happen with --layout sharded; there: kill, /],
   [['--rowz', '5'], /^Unknown option '--rowz'/],
 ])('%j is refused in a sentence', (argv, message) => {
   expect(() => parse(...argv)).toThrow(message);
