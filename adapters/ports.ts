@@ -20,6 +20,7 @@ import type { Machines } from '../core/ports/machines';
 import type { ManagedDatabases } from '../core/ports/managed-databases';
 import type { Objects } from '../core/ports/objects';
 import type { Registry } from '../core/ports/registry';
+import type { StatusAlarms } from '../core/ports/status-alarms';
 import type {
   Dns,
   Events,
@@ -50,6 +51,7 @@ import { LambdaProber } from './aws/prober';
 import { DynamoRegistry } from './aws/registry';
 import { ManagedSecrets } from './aws/secrets';
 import { ParameterSettings } from './aws/settings';
+import { CloudWatchStatusAlarms } from './aws/status-alarms';
 import { systemClock } from './system-clock';
 import { systemRandom } from './system-random';
 
@@ -140,10 +142,12 @@ export function notifications(): Notifications {
 }
 
 let cloudWatch: CloudWatchClient | undefined;
-export function metrics(): Metrics {
+function cloudWatchOfProcess(): CloudWatchClient {
   cloudWatch ??= new CloudWatchClient(clientSettings());
-  return new CloudWatchMetrics(cloudWatch, systemClock);
+  return cloudWatch;
 }
+export const metrics = (): Metrics => new CloudWatchMetrics(cloudWatchOfProcess(), systemClock);
+export const statusAlarms = (): StatusAlarms => new CloudWatchStatusAlarms(cloudWatchOfProcess());
 
 let stepFunctions: SFNClient | undefined;
 export function executions(): Executions {

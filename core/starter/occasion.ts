@@ -1,19 +1,8 @@
 import * as z from 'zod';
+import { watchedBy } from '../alarms/alarm-names';
 import { nameSchema } from '../cluster/settings';
 import { RejoinError } from '../errors';
 import { eventSource } from '../events/event-envelope';
-
-/** The alarm on the heartbeats of one member of a cluster. Whoever follows in its place is watched by the same alarm. */
-export function heartbeatAlarmName(cluster: string, member: string): string {
-  return `rejoin/heartbeat/${cluster}/${member}`;
-}
-
-/** The alarm on the machine's own status checks. */
-export function statusAlarmName(cluster: string, member: string): string {
-  return `rejoin/status/${cluster}/${member}`;
-}
-
-const alarmNamePattern = /^rejoin\/(heartbeat|status)\/([a-z][a-z0-9-]{0,39})\/([a-z][a-z0-9-]{0,39})$/;
 
 const scheduleSchema = z.strictObject({
   trigger: z.literal('schedule'),
@@ -140,12 +129,15 @@ export function occasionOf(event: StarterEvent): Occasion {
 }
 
 function alarmOccasion(alarmName: string, state: string): Occasion {
-  const [, watches, cluster, member] = alarmNamePattern.exec(alarmName) ?? [];
-  if (cluster === undefined || member === undefined) {
+  const watched = watchedBy(alarmName);
+  if (watched === null) {
     return { kind: 'irrelevant', reason: `alarm '${alarmName}' is about no node` };
   }
   if (state !== 'ALARM') {
     return { kind: 'irrelevant', reason: `alarm '${alarmName}' is in state ${state}` };
   }
-  return watches === 'status' ? { kind: 'machine alarm', cluster, nodeId: member } : { kind: 'alarm', cluster, member };
+  const { what, cluster, node } = watched;
+  return what === 'status'
+    ? { kind: 'machine alarm', cluster, nodeId: node }
+    : { kind: 'alarm', cluster, member: node };
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
+import { machines, managedDatabases, registry, settings, statusAlarms, stepPorts } from '../../adapters/ports';
+import { refusal } from '../../core/alarms/refusal';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../core/cluster/items';
 import { nameSchema, type ClusterSettings } from '../../core/cluster/settings';
@@ -8,6 +9,7 @@ import { baseId, launchSites, replacementHost, replacementId } from '../../core/
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
+import type { StatusAlarms } from '../../core/ports/status-alarms';
 import type { Settings } from '../../core/ports/surroundings';
 import { strategySchema, type Replacement, type Strategy } from '../../core/restore/work-order';
 import { defineStep, type StepContext, type StepPorts } from '../../core/step/define-step';
@@ -17,6 +19,7 @@ interface Ports extends StepPorts {
   readonly settings: Settings;
   readonly machines: Pick<Machines, 'launch'>;
   readonly managedDatabases: Pick<ManagedDatabases, 'create'>;
+  readonly statusAlarms: Pick<StatusAlarms, 'put'>;
 }
 
 const inputSchema = z.strictObject({
@@ -31,8 +34,9 @@ const inputSchema = z.strictObject({
 export type Launch = Readonly<{ replacement: Replacement | null; reason: string }>;
 
 /**
- * Launches the machine of a node's replacement and enters it in the registry, with the execution that builds it. A
- * repeated call finds the machine that it launched: by client token, or by the instance's name.
+ * Launches the machine of a node's replacement, enters it in the registry with the execution that builds it, and has the
+ * machine API's checks watched: the deployed alarms know the first machines only. A repeated call finds the machine that
+ * it launched: by client token, or by the instance's name.
  *
  * @throws CapacityShort when no site is left to try
  */
@@ -52,7 +56,11 @@ export const makeStep = (ports: Ports) =>
           node.builder === context.run.execution && node.state === 'building' && baseId(node.id) === baseId(nodeId),
       );
       if (earlier !== undefined) {
-        return { replacement: replacementOf(earlier), reason: `${earlier.id} was launched in ${earlier.site}` };
+        const unwatched = await watch(ports, cluster, earlier);
+        return {
+          replacement: replacementOf(earlier),
+          reason: `${earlier.id} was launched in ${earlier.site}${unwatched}`,
+        };
       }
       const sites = launchSites(failed, Object.keys(clusterSettings.sites), nodes);
       const site = sites[attempt];
@@ -77,7 +85,11 @@ export const makeStep = (ports: Ports) =>
           replacedAtMs: [],
         };
         await clusterRegistry.add(cluster, { kind: 'NODE', value: node });
-        return { replacement: replacementOf(node), reason: `${id} was launched in ${site} as ${machineId}` };
+        const unwatched = await watch(ports, cluster, node);
+        return {
+          replacement: replacementOf(node),
+          reason: `${id} was launched in ${site} as ${machineId}${unwatched}`,
+        };
       } catch (thrown) {
         if (isRejoinError(thrown, 'CapacityShort')) {
           return { replacement: null, reason: thrown.message };
@@ -127,6 +139,15 @@ async function launch(ports: Ports, order: Order): Promise<string> {
   return created.instanceIdentifier;
 }
 
+/** @returns what the reason says where its checks can't be watched. RDS announces failures of its instances by itself. */
+async function watch(ports: Ports, cluster: string, { id, machineKind, machineId }: NodeItem): Promise<string> {
+  if (machineKind !== 'ec2') {
+    return '';
+  }
+  const refused = await refusal(ports.statusAlarms.put({ cluster, nodeId: id, machineId }));
+  return refused === null ? '' : `; nothing watches its status checks (${refused})`;
+}
+
 function replacementOf(node: NodeItem): Replacement {
   return {
     nodeId: node.id,
@@ -143,4 +164,5 @@ export const handler = makeStep({
   settings: settings(),
   machines: machines(),
   managedDatabases: managedDatabases(),
+  statusAlarms: statusAlarms(),
 });

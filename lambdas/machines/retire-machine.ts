@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { dns, machines, managedDatabases, registry, stepPorts } from '../../adapters/ports';
+import { dns, machines, managedDatabases, registry, statusAlarms, stepPorts } from '../../adapters/ports';
+import { refusal } from '../../core/alarms/refusal';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../core/cluster/items';
 import { nameSchema } from '../../core/cluster/settings';
@@ -8,6 +9,7 @@ import { leaseSchema } from '../../core/lease/lease';
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
+import type { StatusAlarms } from '../../core/ports/status-alarms';
 import type { Dns } from '../../core/ports/surroundings';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
@@ -15,6 +17,7 @@ interface Ports extends StepPorts {
   readonly registry: Registry;
   readonly machines: Pick<Machines, 'terminate'>;
   readonly managedDatabases: Pick<ManagedDatabases, 'remove'>;
+  readonly statusAlarms: Pick<StatusAlarms, 'remove'>;
   readonly dns: Pick<Dns, 'read' | 'change'>;
 }
 
@@ -27,8 +30,9 @@ const inputSchema = z.strictObject({
 });
 
 /**
- * Ends a fenced machine with its volumes, takes its name out of DNS, and retires its node. Its item stays: it keeps the
- * name from being used again, and counts for rule 15.
+ * Ends a fenced machine with its volumes and its status alarm, takes its name out of DNS, and retires its node. Its item
+ * stays: it keeps the name from being used again, and counts for rule 15. An alarm that a deployment made stays, too: it
+ * is the deployment's, and an instance that is gone does not set it off.
  *
  * @throws ConditionFailed when the node still owns shards
  */
@@ -50,15 +54,24 @@ export const makeStep = (ports: Ports) =>
           `${nodeId} still owns ${owned.map((shard) => shard.id).join(', ')}; its machine is not ended`,
         );
       }
-      await (node.machineKind === 'ec2'
-        ? ports.machines.terminate(node.machineId)
-        : ports.managedDatabases.remove(node.machineId));
+      const stillWatched = await end(ports, cluster, node);
       await forget(ports.dns, node.host);
       await become(clusterRegistry, cluster, node, { ...node, state: 'retired', builder: null });
       await become(clusterRegistry, cluster, next, { ...next, builder: null });
-      return { machineId: node.machineId, reason: `${nodeId} is retired; ${successor} is in its place` };
+      return { machineId: node.machineId, reason: `${nodeId} is retired; ${successor} is in its place${stillWatched}` };
     },
   );
+
+/** @returns what the reason says where its alarm can't be deleted */
+async function end(ports: Ports, cluster: string, { id, machineKind, machineId }: NodeItem): Promise<string> {
+  if (machineKind === 'rds') {
+    await ports.managedDatabases.remove(machineId);
+    return '';
+  }
+  await ports.machines.terminate(machineId);
+  const refused = await refusal(ports.statusAlarms.remove({ cluster, nodeId: id, machineId }));
+  return refused === null ? '' : `; its status alarm is left (${refused})`;
+}
 
 async function forget(dns: Ports['dns'], host: string): Promise<void> {
   for (const type of ['A', 'CNAME'] as const) {
@@ -85,5 +98,6 @@ export const handler = makeStep({
   registry: registry(),
   machines: machines(),
   managedDatabases: managedDatabases(),
+  statusAlarms: statusAlarms(),
   dns: dns(),
 });

@@ -1,5 +1,15 @@
 import * as z from 'zod';
-import { databases, dns, machines, managedDatabases, registry, settings, stepPorts } from '../../adapters/ports';
+import {
+  databases,
+  dns,
+  machines,
+  managedDatabases,
+  registry,
+  settings,
+  statusAlarms,
+  stepPorts,
+} from '../../adapters/ports';
+import { refusal } from '../../core/alarms/refusal';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../core/cluster/items';
 import { nameSchema, type ClusterSettings } from '../../core/cluster/settings';
@@ -15,6 +25,7 @@ import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
+import type { StatusAlarms } from '../../core/ports/status-alarms';
 import type { Dns, Settings } from '../../core/ports/surroundings';
 import { replacementSchema } from '../../core/restore/work-order';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
@@ -24,6 +35,7 @@ interface Ports extends StepPorts {
   readonly settings: Settings;
   readonly machines: Pick<Machines, 'terminate'>;
   readonly managedDatabases: Pick<ManagedDatabases, 'remove'>;
+  readonly statusAlarms: Pick<StatusAlarms, 'remove'>;
   readonly dns: Pick<Dns, 'read' | 'change'>;
   readonly databases: Pick<DatabaseEngine, 'setSynchronousFollowers' | 'openShard' | 'dropSlot'>;
 }
@@ -49,7 +61,7 @@ interface Scene {
 export type Undone = Readonly<{ outcome: Ending['outcome']; reason: string; left: string[] }>;
 
 /**
- * Puts back what a recovery changed: new slots and subscriptions, the replacement, its name. Promotions stay. What lies
+ * Puts back what a recovery changed: new slots and subscriptions, the replacement, its alarm and name. Promotions stay. What lies
  * on a node that does not answer is left and named.
  */
 export const makeStep = (ports: Ports) =>
@@ -79,7 +91,7 @@ export const makeStep = (ports: Ports) =>
         return { outcome: 'needs an operator', reason, left };
       }
       if (replacement !== null) {
-        await remove(scene, replacement.nodeId);
+        left.push(...(await remove(scene, replacement.nodeId)));
       }
       await letGo(scene, nodeId, run.execution);
       const leftOver = left.length === 0 ? '' : `; left over: ${left.join(', ')}`;
@@ -117,14 +129,18 @@ async function where(address: DatabaseAddress, what: string, work: () => Promise
   }
 }
 
-async function remove({ ports, clusterRegistry, cluster, nodes }: Scene, nodeId: string): Promise<void> {
+/** @returns what could not be removed, in words */
+async function remove({ ports, clusterRegistry, cluster, nodes }: Scene, nodeId: string): Promise<readonly string[]> {
   const node = nodes.find((candidate) => candidate.id === nodeId);
   if (node === undefined) {
-    return;
+    return [];
   }
-  await (node.machineKind === 'ec2'
-    ? ports.machines.terminate(node.machineId)
-    : ports.managedDatabases.remove(node.machineId));
+  const { machineKind, machineId } = node;
+  await (machineKind === 'ec2' ? ports.machines.terminate(machineId) : ports.managedDatabases.remove(machineId));
+  const refused =
+    machineKind === 'ec2'
+      ? await refusal(ports.statusAlarms.remove({ cluster: cluster.name, nodeId, machineId }))
+      : null;
   for (const type of ['A', 'CNAME'] as const) {
     const record = await ports.dns.read(node.host, type);
     if (record !== null) {
@@ -135,6 +151,7 @@ async function remove({ ports, clusterRegistry, cluster, nodes }: Scene, nodeId:
     const after: NodeItem = { ...node, state: 'retired', builder: null };
     await clusterRegistry.replace(cluster.name, { kind: 'NODE', value: node }, { kind: 'NODE', value: after });
   }
+  return refused === null ? [] : [`the status alarm of ${nodeId} (${refused})`];
 }
 
 /** The failed node stays silent; the next execution may begin with it. */
@@ -157,6 +174,7 @@ export const handler = makeStep({
   settings: settings(),
   machines: machines(),
   managedDatabases: managedDatabases(),
+  statusAlarms: statusAlarms(),
   dns: dns(),
   databases: databases(),
 });

@@ -2,7 +2,8 @@ import { Duration } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { Construct } from 'constructs';
 import { metricNamespace } from '../../adapters/aws/metrics.permissions';
-import { heartbeatAlarmName, statusAlarmName } from '../../core/starter/occasion';
+import { heartbeatAlarmName, statusAlarmName } from '../../core/alarms/alarm-names';
+import { statusAlarmDescription, statusChecks } from '../../core/alarms/status-checks';
 
 export interface NodeAlarmsProps {
   readonly cluster: string;
@@ -35,18 +36,17 @@ export class NodeAlarms extends Construct {
     if (props.instanceId !== null) {
       new Alarm(this, 'Status', {
         alarmName: statusAlarmName(props.cluster, props.member),
-        alarmDescription: `EC2's checks of ${props.member} of cluster ${props.cluster} fail; node-recovery is started`,
+        alarmDescription: statusAlarmDescription(props.cluster, props.member),
         metric: new Metric({
-          namespace: 'AWS/EC2',
-          metricName: 'StatusCheckFailed',
-          dimensionsMap: { InstanceId: props.instanceId },
-          statistic: 'Maximum',
-          period: Duration.minutes(1),
+          namespace: statusChecks.namespace,
+          metricName: statusChecks.metricName,
+          dimensionsMap: { [statusChecks.dimension]: props.instanceId },
+          statistic: statusChecks.statistic,
+          period: Duration.seconds(statusChecks.periodSeconds),
         }),
-        threshold: 1,
+        threshold: statusChecks.threshold,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        evaluationPeriods: 2,
-        // An instance that was replaced reports nothing any more.
+        evaluationPeriods: statusChecks.evaluationPeriods,
         treatMissingData: TreatMissingData.NOT_BREACHING,
       });
     }

@@ -1,6 +1,7 @@
 import type { StackProps } from 'aws-cdk-lib';
 import { Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { heartbeatAlarmPrefix, statusAlarmPrefix } from '../../core/alarms/alarm-names';
 import { eventSource } from '../../core/events/event-envelope';
 import type { AppSettings } from '../config/app-settings';
 import { HostDocuments } from '../constructs/host-documents';
@@ -43,7 +44,7 @@ export class NodeRecoveryStack extends Stack {
         source: ['aws.cloudwatch'],
         detailType: ['CloudWatch Alarm State Change'],
         detail: {
-          alarmName: [{ prefix: 'rejoin/heartbeat/' }, { prefix: 'rejoin/status/' }],
+          alarmName: [{ prefix: heartbeatAlarmPrefix }, { prefix: statusAlarmPrefix }],
           state: { value: ['ALARM'] },
         },
       },

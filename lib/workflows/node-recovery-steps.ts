@@ -22,6 +22,7 @@ import { notificationsPublish } from '../../adapters/aws/notifications.permissio
 import { backupsRead, evidenceWrite } from '../../adapters/aws/objects.permissions';
 import { proberUse } from '../../adapters/aws/prober.permissions';
 import { settingsRead } from '../../adapters/aws/settings.permissions';
+import { statusAlarmsPut, statusAlarmsRemove } from '../../adapters/aws/status-alarms.permissions';
 import { Step, type StepProps } from '../constructs/step';
 
 type StepName =
@@ -88,7 +89,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
   launchReplacement: {
     entry: 'machines/launch-replacement',
     timeout: Duration.seconds(60),
-    uses: [settingsRead, machinesLaunch, machinesObserve, managedCreate, managedObserve],
+    uses: [settingsRead, machinesLaunch, machinesObserve, managedCreate, managedObserve, statusAlarmsPut],
   },
   waitForReplacement: {
     entry: 'machines/wait-for-replacement',
@@ -105,7 +106,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
   retireMachine: {
     entry: 'machines/retire-machine',
     timeout: Duration.seconds(60),
-    uses: [machinesTerminate, managedRemove, managedObserve, dnsRead, dnsChange],
+    uses: [machinesTerminate, managedRemove, managedObserve, statusAlarmsRemove, dnsRead, dnsChange],
   },
   startFullBackup: {
     entry: 'node-recovery/start-full-backup',
@@ -116,7 +117,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
     entry: 'node-recovery/undo',
     timeout: Duration.minutes(5),
     reaches: 'databases',
-    uses: [machinesTerminate, managedRemove, managedObserve, dnsRead, dnsChange],
+    uses: [machinesTerminate, managedRemove, managedObserve, statusAlarmsRemove, dnsRead, dnsChange],
   },
   writeEvidence: {
     entry: 'node-recovery/write-evidence',

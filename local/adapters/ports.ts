@@ -12,6 +12,7 @@ import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
+import type { StatusAlarms } from '../../core/ports/status-alarms';
 import type {
   Dns,
   Events,
@@ -53,6 +54,7 @@ export const dns = (): Dns => remote('dns');
 export const events = (): Events => remote('events');
 export const notifications = (): Notifications => remote('notifications');
 export const metrics = (): Metrics => remote('metrics');
+export const statusAlarms = (): StatusAlarms => remote('statusAlarms');
 export const executions = (): Executions => remote('executions');
 export const hostCommands = (): HostCommands => remote('hostCommands');
 

@@ -20,6 +20,7 @@ import { LocalAlarms } from './local-alarms';
 import { LocalExecutions } from './local-executions';
 import { LocalMetrics } from './local-metrics';
 import { LocalNotifications } from './local-notifications';
+import { LocalStatusAlarms } from './local-status-alarms';
 import { RecordFile } from './record-file';
 import { checkTasks, ServiceTasks } from './service-tasks';
 
@@ -171,6 +172,7 @@ function serveAll({ ports }: LocalCloudOptions, parts: CloudParts): void {
   server.serve('executions', parts.executions);
   server.serve('events', parts.bus);
   server.serve('metrics', parts.metrics);
+  server.serve('statusAlarms', new LocalStatusAlarms(parts.alarms));
   server.serve('notifications', parts.notifications);
   server.serve('machines', ports.machines);
   server.serve('managedDatabases', ports.managedDatabases);

@@ -6,6 +6,7 @@ import { judgeAlarm, type AlarmState } from './judge-alarm';
 import type { LocalMetrics } from './local-metrics';
 
 export interface AlarmsOptions {
+  /** Those of the templates. */
   readonly alarms: readonly DeployedAlarm[];
   readonly metrics: LocalMetrics;
   readonly bus: EventBus;
@@ -21,12 +22,29 @@ export interface AlarmsOptions {
  * alarm is judged from its metric's first value on: before that nothing is there yet that could be missed.
  */
 export class LocalAlarms {
+  private readonly alarms: Map<string, DeployedAlarm>;
   private readonly states = new Map<string, AlarmState>();
   private readonly ending = new AbortController();
   private readonly judging: Promise<void>;
 
   constructor(private readonly options: AlarmsOptions) {
+    this.alarms = new Map(options.alarms.map((alarm) => [alarm.name, alarm]));
     this.judging = this.judgeAgainAndAgain();
+  }
+
+  get names(): readonly string[] {
+    return [...this.alarms.keys()];
+  }
+
+  /** Adds an alarm, or takes the place of the one of that name, whose state stays. */
+  put(alarm: DeployedAlarm): void {
+    this.alarms.set(alarm.name, alarm);
+  }
+
+  /** An absent one is no error. */
+  remove(name: string): void {
+    this.alarms.delete(name);
+    this.states.delete(name);
   }
 
   stateOf(name: string): AlarmState {
@@ -45,7 +63,7 @@ export class LocalAlarms {
 
   /** Judges every alarm once. */
   async judgeAll(): Promise<void> {
-    for (const alarm of this.options.alarms) {
+    for (const alarm of [...this.alarms.values()]) {
       const values = this.valuesOf(alarm);
       if (values !== null) {
         const { state, reason } = judgeAlarm(alarm, values, this.stateOf(alarm.name));
@@ -103,9 +121,9 @@ export class LocalAlarms {
   }
 
   private find(name: string): DeployedAlarm {
-    const found = this.options.alarms.find((alarm) => alarm.name === name);
+    const found = this.alarms.get(name);
     if (found === undefined) {
-      const others = this.options.alarms.map((alarm) => alarm.name).join(', ');
+      const others = this.names.join(', ');
       throw new RejoinError('NotFound', `there is no alarm '${name}' (there are: ${others || 'none'})`);
     }
     return found;

@@ -1,6 +1,7 @@
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
+import type { StatusAlarms } from '../../core/ports/status-alarms';
 import type {
   Dns,
   Events,
@@ -21,6 +22,7 @@ export interface RemotePorts {
   readonly events: Events;
   readonly notifications: Notifications;
   readonly metrics: Metrics;
+  readonly statusAlarms: StatusAlarms;
   readonly executions: Executions;
   readonly hostCommands: HostCommands;
 }
@@ -59,6 +61,7 @@ export const remoteMethods: {
   events: { publish: 'changes' },
   notifications: { publish: 'changes' },
   metrics: { newest: 'reads', publish: 'changes' },
+  statusAlarms: { put: 'changes', remove: 'changes' },
   executions: { describe: 'reads', visits: 'reads', running: 'reads', start: 'changes' },
   hostCommands: { result: 'reads', send: 'changes' },
 };
@@ -73,6 +76,7 @@ export const unansweredError: Readonly<Record<PortName, 'RegistryThrottled' | 'A
   events: 'ApiThrottled',
   notifications: 'ApiThrottled',
   metrics: 'ApiThrottled',
+  statusAlarms: 'ApiThrottled',
   executions: 'ApiThrottled',
   hostCommands: 'ApiThrottled',
 };

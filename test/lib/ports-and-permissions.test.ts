@@ -27,7 +27,8 @@ const permissionOfPort: Readonly<Record<string, RegExp>> = {
   databases: /^secretsmanager:GetSecretValue /,
   events: /^events:PutEvents /,
   notifications: /^sns:Publish /,
-  metrics: /^cloudwatch:/,
+  metrics: /^cloudwatch:\w+MetricData /,
+  statusAlarms: /^cloudwatch:\w+Alarms? .*rejoin\/status\//,
   executions: /^states:/,
   hostCommands: /^ssm:SendCommand /,
 };

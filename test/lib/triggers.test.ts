@@ -1,4 +1,5 @@
-import { heartbeatAlarmName, occasionOf, readStarterEvent } from '../../core/starter/occasion';
+import { heartbeatAlarmName, replacementAlarmName } from '../../core/alarms/alarm-names';
+import { occasionOf, readStarterEvent } from '../../core/starter/occasion';
 import { EventPattern } from '../../local/templates/event-pattern';
 import type { JsonObject } from '../../core/json';
 import { exampleApp, resourcesOf, templatesOf } from './support/example-app';
@@ -28,6 +29,19 @@ const events: readonly (readonly [rule: string, event: JsonObject, occasion: obj
       },
     },
     { kind: 'alarm', cluster: 'orders', member: 'node-3' },
+  ],
+  [
+    'Alarms',
+    {
+      source: 'aws.cloudwatch',
+      'detail-type': 'CloudWatch Alarm State Change',
+      detail: {
+        alarmName: replacementAlarmName('orders', 'node-3-r1', 'i-0123456789abcdef0'),
+        state: { value: 'ALARM', reason: 'threshold crossed' },
+        previousState: { value: 'OK' },
+      },
+    },
+    { kind: 'machine alarm', cluster: 'orders', nodeId: 'node-3-r1' },
   ],
   [
     'Machines',
@@ -71,15 +85,16 @@ test.each(events)('rule %s lets its event through, and the starter understands i
 });
 
 test.each(events)('rule %s lets no event of the others through', (rule, event) => {
-  const others = events.filter(([name]) => name !== rule);
-  expect(others).toHaveLength(3);
-  for (const [name] of others) {
+  const others = new Set(events.map(([name]) => name).filter((name) => name !== rule));
+  expect(others.size).toBe(3);
+  for (const name of others) {
     expect(new EventPattern(ruleOf(name)['EventPattern'] as JsonObject, name).matches(event)).toBe(false);
   }
 });
 
 test('a machine that starts, and an alarm that ends, start nothing', () => {
-  const [[, alarm] = [], [, machine] = []] = events;
+  const eventOf = (rule: string): JsonObject | undefined => events.find(([name]) => name === rule)?.[1];
+  const [alarm, machine] = [eventOf('Alarms'), eventOf('Machines')];
   const pattern = (rule: string): EventPattern => new EventPattern(ruleOf(rule)['EventPattern'] as JsonObject, rule);
   const ended = { ...alarm, detail: { ...(alarm?.['detail'] as JsonObject), state: { value: 'OK' } } };
   const starting = { ...machine, detail: { 'instance-id': 'i-1', state: 'running' } };

@@ -1,4 +1,5 @@
 import { Template } from 'aws-cdk-lib/assertions';
+import { replacementAlarmName } from '../../core/alarms/alarm-names';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { NodeItem, Shard } from '../../core/cluster/items';
 import { clusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
@@ -33,6 +34,7 @@ import { SimulatedMachines } from './simulated-machines';
 import { SimulatedManagedDatabases } from './simulated-managed-databases';
 import { SimulatedObjects } from './simulated-objects';
 import { SimulatedRegistry } from './simulated-registry';
+import { SimulatedStatusAlarms } from './simulated-status-alarms';
 import { SimulatedServers, type SimulatedServer, type WriteAnswer } from './simulated-server';
 
 export const cluster = 'orders';
@@ -124,6 +126,7 @@ export class SimulatedCluster {
       this.servers.kill(host);
     },
   );
+  readonly statusAlarms = new SimulatedStatusAlarms();
   private readonly snapshots = new Map<string, SimulatedServer>();
   readonly databases = new SimulatedDatabases(this.servers, (host) => this.dns.resolve(host));
   readonly backups = new SimulatedObjects('backups', this.clock);
@@ -319,6 +322,10 @@ export class SimulatedCluster {
     const kept = nodes
       .filter((node) => node.state !== 'retired' && node.machineKind === 'ec2')
       .map((node) => node.machineId);
+    const watched = nodes
+      .filter((node) => node.state !== 'retired' && node.machineKind === 'ec2' && !(node.id in this.settings.nodes))
+      .map((node) => replacementAlarmName(cluster, node.id, node.machineId));
+    found.push(...difference('status alarms of replacements', watched, this.statusAlarms.names));
     const machines = await this.machines.list(cluster);
     found.push(
       ...difference(
@@ -468,6 +475,7 @@ export class SimulatedCluster {
       machines: this.machines,
       managedDatabases: this.managed,
       databases: this.databases,
+      statusAlarms: this.statusAlarms,
       dns: this.dns,
       backups: this.backups,
       evidence: this.evidence,
@@ -517,9 +525,18 @@ export class SimulatedCluster {
   /** The port, dying with its step where a kill says so: its effect has happened or not, and nobody hears of it. */
   private killable<Port extends object>(portName: string, port: Port): Port {
     if (
-      !['ledger', 'leases', 'registry', 'machines', 'databases', 'dns', 'backups', 'evidence', 'executions'].includes(
-        portName,
-      )
+      ![
+        'ledger',
+        'leases',
+        'registry',
+        'machines',
+        'statusAlarms',
+        'databases',
+        'dns',
+        'backups',
+        'evidence',
+        'executions',
+      ].includes(portName)
     ) {
       return port;
     }

@@ -29,6 +29,7 @@ export const hostCommands = unused('hostCommands');
 export const events = unused('events');
 export const notifications = unused('notifications');
 export const metrics = unused('metrics');
+export const statusAlarms = unused('statusAlarms');
 export const executions = unused('executions');
 export const databases = unused('databases');
 export const databaseWatches = unused('databaseWatches');

@@ -1,7 +1,8 @@
+import { heartbeatAlarmName, replacementAlarmName, statusAlarmName } from '../../../core/alarms/alarm-names';
 import type { NodeItem } from '../../../core/cluster/items';
 import { decideStart } from '../../../core/starter/decide-start';
 import type { Occasion } from '../../../core/starter/occasion';
-import { heartbeatAlarmName, occasionOf, readStarterEvent, statusAlarmName } from '../../../core/starter/occasion';
+import { occasionOf, readStarterEvent } from '../../../core/starter/occasion';
 
 const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5);
 
@@ -55,6 +56,12 @@ test.each([
     { cluster: 'invoices', nodeId: 'node-1', trigger: 'machine', ...automatic },
   ],
   [
+    "an alarm on the checks of a replacement's machine",
+    alarmEvent(replacementAlarmName('orders', 'node-3-r1', 'i-4')),
+    'orders-node-3-r1-machine-20260102T03',
+    { cluster: 'orders', nodeId: 'node-3-r1', trigger: 'machine', ...automatic },
+  ],
+  [
     'a stopping machine',
     machineEvent('i-1', 'stopping'),
     'orders-node-1-machine-20260102T03',
@@ -97,6 +104,16 @@ test('a schedule starts its machine, each time under another name', () => {
 
 test.each([
   ['an alarm that ends', alarmEvent(heartbeatAlarmName('orders', 'node-1'), 'OK'), 'is in state OK'],
+  [
+    'an alarm on the checks of a machine in the making',
+    alarmEvent(replacementAlarmName('orders', 'node-1-r1', 'i-9')),
+    'node-1-r1 is building',
+  ],
+  [
+    'an alarm by a name that is none of ours',
+    alarmEvent(`${heartbeatAlarmName('orders', 'node-1')}/i-1`),
+    'is about no node',
+  ],
   ["somebody else's alarm", alarmEvent('cpu-too-high'), "alarm 'cpu-too-high' is about no node"],
   ['a machine that starts', machineEvent('i-1', 'running'), 'machine i-1 is running'],
   ["somebody else's machine", machineEvent('i-777', 'stopped'), 'nobody serves at machine i-777: no node is there'],

@@ -1,7 +1,7 @@
 import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../../core/cluster/items';
 import type { JsonObject } from '../../../core/json';
-import { heartbeatAlarmName } from '../../../core/starter/occasion';
+import { heartbeatAlarmName } from '../../../core/alarms/alarm-names';
 import { makeStarter } from '../../../lambdas/starter/start-execution';
 import { SimulatedRegistry } from '../../support/simulated-registry';
 
