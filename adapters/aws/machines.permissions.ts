@@ -1,8 +1,13 @@
-import type { PermissionList } from '../../core/permissions/permission';
+import type { PermissionList, ResourceNames } from '../../core/permissions/permission';
 import { arnOf, taggedAsOurs, taggingAsOurs } from '../../core/permissions/permission';
 import { settingsRead } from './settings.permissions';
 
 const tagIsTheBound = 'replacements get their ids at launch; the tag rejoin:cluster is the bound';
+
+/** The ARN of snapshots has no account. */
+function snapshots(names: ResourceNames): string {
+  return `arn:${names.partition}:ec2:${names.region}::snapshot/*`;
+}
 
 export const machinesObserve: PermissionList = [
   {
@@ -62,7 +67,7 @@ export const machinesLaunch: PermissionList = [
       arnOf(names, 'ec2', 'security-group/*'),
       arnOf(names, 'ec2', 'key-pair/*'),
       `arn:${names.partition}:ec2:${names.region}::image/*`,
-      `arn:${names.partition}:ec2:${names.region}::snapshot/*`,
+      snapshots(names),
     ],
     conditions: (names) => ({ ArnEquals: { 'ec2:LaunchTemplate': names.launchTemplateArns } }),
     wildcardReason: 'the launch template names image, groups and key; only our templates may be used',
@@ -79,6 +84,31 @@ export const machinesLaunch: PermissionList = [
     actions: ['iam:PassRole'],
     resources: (names) => names.nodeRoleArns,
     conditions: () => ({ StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' } }),
+  },
+];
+
+/** Snapshots of nodes' volumes. Volumes and snapshots both bear the tag of a cluster. */
+export const machinesSnapshot: PermissionList = [
+  {
+    sid: 'TakeSnapshotsOfVolumes',
+    actions: ['ec2:CreateSnapshot'],
+    resources: (names) => [arnOf(names, 'ec2', 'volume/*')],
+    conditions: taggedAsOurs,
+    wildcardReason: 'volumes get their ids at launch; the tag rejoin:cluster is the bound',
+  },
+  {
+    sid: 'MakeTaggedSnapshots',
+    actions: ['ec2:CreateSnapshot'],
+    resources: (names) => [snapshots(names)],
+    conditions: taggingAsOurs,
+    wildcardReason: 'snapshots get their ids when they begin; they must be tagged rejoin:cluster',
+  },
+  {
+    sid: 'TagSnapshotsThatBegin',
+    actions: ['ec2:CreateTags'],
+    resources: (names) => [snapshots(names)],
+    conditions: () => ({ StringEquals: { 'ec2:CreateAction': 'CreateSnapshot' } }),
+    wildcardReason: 'tags may be given to a snapshot when it begins only',
   },
 ];
 

@@ -1,4 +1,5 @@
 import {
+  CreateSnapshotCommand,
   DescribeInstancesCommand,
   DescribeInstanceStatusCommand,
   DescribeSnapshotsCommand,
@@ -10,6 +11,7 @@ import {
   RunInstancesCommand,
   type RunInstancesCommandInput,
   type Snapshot,
+  type SnapshotState as Ec2SnapshotState,
   StopInstancesCommand,
   type Tag,
   TerminateInstancesCommand,
@@ -17,15 +19,24 @@ import {
 import type { ClusterSettings } from '../../core/cluster/settings';
 import { RejoinError } from '../../core/errors';
 import { clusterTag } from '../../core/permissions/permission';
-import type { LaunchOrder, MachineObservation, Machines, MachineState } from '../../core/ports/machines';
+import type {
+  LaunchOrder,
+  MachineObservation,
+  Machines,
+  MachineState,
+  SnapshotOrder,
+  SnapshotState,
+} from '../../core/ports/machines';
 import type { Settings } from '../../core/ports/surroundings';
 import { ask, askIfThere, type Meanings } from './api-error';
-import { nodeTag, siteTag } from './tags';
+import { nodeTag, siteTag, tokenTag } from './tags';
 
 /** The device of the launch template under which a node's data directory is; one made from a snapshot takes its place. */
 const dataDevice = '/dev/sdf';
 
 const noInstance: Meanings = { 'InvalidInstanceID.NotFound': 'NotFound', 'InvalidInstanceID.Malformed': 'NotFound' };
+
+const noSnapshot: Meanings = { 'InvalidSnapshot.NotFound': 'NotFound', 'InvalidSnapshotID.Malformed': 'NotFound' };
 
 const noCapacity: Meanings = {
   InsufficientInstanceCapacity: 'CapacityShort',
@@ -45,6 +56,15 @@ const states: Readonly<Record<InstanceStateName, MachineState>> = {
   // Its end has begun, but it may write until it is over.
   'shutting-down': 'stopping',
   terminated: 'terminated',
+};
+
+/** One that is being recovered from the recycle bin is as good as not there yet. */
+const snapshotStates: Readonly<Record<Ec2SnapshotState, SnapshotState>> = {
+  pending: 'pending',
+  completed: 'usable',
+  error: 'failed',
+  recoverable: 'failed',
+  recovering: 'pending',
 };
 
 /** EC2 instances. */
@@ -128,6 +148,51 @@ export class Ec2Machines implements Machines {
   async newestSnapshot(
     cluster: string,
   ): Promise<{ readonly snapshotId: string; readonly takenAtMs: number; readonly nodeId: string } | null> {
+    return newestOf(await this.snapshots(cluster, { Name: 'status', Values: ['completed'] }));
+  }
+
+  /** EC2 takes no token here, so it is a tag by which a repeated call finds what the first one began. */
+  async takeSnapshot(order: SnapshotOrder): Promise<{ readonly snapshotId: string }> {
+    const { cluster, machineId, clientToken } = order;
+    const [begun] = await this.snapshots(cluster, tagged(tokenTag, clientToken));
+    if (begun?.SnapshotId !== undefined) {
+      return { snapshotId: begun.SnapshotId };
+    }
+    const { volumeId, nodeId } = dataVolumeOf(await this.instance(machineId), order);
+    const tags: Tag[] = [
+      { Key: clusterTag, Value: cluster },
+      { Key: nodeTag, Value: nodeId },
+      { Key: tokenTag, Value: clientToken },
+      { Key: 'Name', Value: `${cluster}-${nodeId}` },
+    ];
+    const { SnapshotId } = await ask(
+      `take a snapshot of volume '${volumeId}' of machine '${machineId}' (token ${clientToken})`,
+      this.client.send(
+        new CreateSnapshotCommand({
+          VolumeId: volumeId,
+          Description: `rejoin: ${nodeId} of ${cluster}`,
+          TagSpecifications: [{ ResourceType: 'snapshot', Tags: tags }],
+        }),
+      ),
+    );
+    if (SnapshotId === undefined) {
+      throw new RejoinError('ApiRefused', `EC2 began no snapshot of volume '${volumeId}' of machine '${machineId}'`);
+    }
+    return { snapshotId: SnapshotId };
+  }
+
+  async snapshotState(snapshotId: string): Promise<SnapshotState | null> {
+    const answer = await askIfThere(
+      `describe snapshot '${snapshotId}'`,
+      this.client.send(new DescribeSnapshotsCommand({ SnapshotIds: [snapshotId] })),
+      noSnapshot,
+    );
+    const state = answer?.Snapshots?.[0]?.State;
+    return state === undefined ? null : snapshotStates[state];
+  }
+
+  /** All snapshots of a cluster that pass a filter. */
+  private async snapshots(cluster: string, filter: Filter): Promise<readonly Snapshot[]> {
     const found: Snapshot[] = [];
     let token: string | undefined;
     do {
@@ -136,7 +201,7 @@ export class Ec2Machines implements Machines {
         this.client.send(
           new DescribeSnapshotsCommand({
             OwnerIds: ['self'],
-            Filters: [tagged(clusterTag, cluster), { Name: 'status', Values: ['completed'] }],
+            Filters: [tagged(clusterTag, cluster), filter],
             ...(token === undefined ? {} : { NextToken: token }),
           }),
         ),
@@ -144,7 +209,21 @@ export class Ec2Machines implements Machines {
       found.push(...(page.Snapshots ?? []));
       token = page.NextToken;
     } while (token !== undefined);
-    return newestOf(found);
+    return found;
+  }
+
+  /** @throws NotFound */
+  private async instance(machineId: string): Promise<Instance> {
+    const { Reservations } = await ask(
+      `describe machine '${machineId}'`,
+      this.client.send(new DescribeInstancesCommand({ InstanceIds: [machineId] })),
+      noInstance,
+    );
+    const found = (Reservations ?? []).flatMap(({ Instances }) => Instances ?? [])[0];
+    if (found === undefined) {
+      throw new RejoinError('NotFound', `there is no machine '${machineId}'`);
+    }
+    return found;
   }
 
   /** With the health checks, which only running machines have. */
@@ -235,6 +314,28 @@ function launchInput(order: LaunchOrder, cluster: ClusterSettings): RunInstances
           ],
         }),
   };
+}
+
+/** The volume with a machine's data, and the node that the machine is. @throws ApiRefused */
+function dataVolumeOf(
+  { BlockDeviceMappings, Tags }: Instance,
+  { cluster, machineId }: SnapshotOrder,
+): { readonly volumeId: string; readonly nodeId: string } {
+  const [owner, nodeId] = [tagOf(Tags, clusterTag), tagOf(Tags, nodeTag)];
+  if (owner !== cluster || nodeId === undefined) {
+    throw new RejoinError(
+      'ApiRefused',
+      `machine '${machineId}' has the tags ${clusterTag} = ${owner ?? 'none'} and ${nodeTag} = ${nodeId ?? 'none'}; tag it as a node of cluster '${cluster}'`,
+    );
+  }
+  const volumeId = BlockDeviceMappings?.find(({ DeviceName }) => DeviceName === dataDevice)?.Ebs?.VolumeId;
+  if (volumeId === undefined) {
+    throw new RejoinError(
+      'ApiRefused',
+      `machine '${machineId}' has no volume at ${dataDevice}, so there is nothing to take a snapshot of; keep its data directory on a volume of its own, attached as ${dataDevice}`,
+    );
+  }
+  return { volumeId, nodeId };
 }
 
 function newestOf(

@@ -19,9 +19,20 @@ export interface LaunchOrder {
   readonly clientToken: string;
   /** The launch template, or null for the cluster's own. */
   readonly launchTemplate: string | null;
-  /** A volume snapshot from which its data directory is made; null: an empty one. */
+  /**
+   * A snapshot from which a volume is made and attached: the host command `restore-volume` takes it as the data directory.
+   * Null: none.
+   */
   readonly volumeSnapshot: string | null;
 }
+
+export interface SnapshotOrder {
+  readonly cluster: string;
+  readonly machineId: string;
+  readonly clientToken: string;
+}
+
+export type SnapshotState = 'pending' | 'usable' | 'failed';
 
 /** Machines that run a node and its agent: EC2 instances. Only those tagged `rejoin:cluster` are ever changed. */
 export interface Machines {
@@ -41,4 +52,12 @@ export interface Machines {
   newestSnapshot(
     cluster: string,
   ): Promise<{ readonly snapshotId: string; readonly takenAtMs: number; readonly nodeId: string } | null>;
+  /**
+   * Begins a snapshot of a machine's data volume, as it is at this moment. The same token begins one, once.
+   *
+   * @throws NotFound; ApiRefused when the machine is another cluster's, or has no data volume
+   */
+  takeSnapshot(order: SnapshotOrder): Promise<{ readonly snapshotId: string }>;
+  /** Whether a snapshot can be used. Null: there is none. */
+  snapshotState(snapshotId: string): Promise<SnapshotState | null>;
 }

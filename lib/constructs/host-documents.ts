@@ -52,7 +52,8 @@ const documents: Readonly<Record<HostCommand, HostDocument>> = {
     timeoutSeconds: 300,
   },
   'restore-volume': {
-    description: 'Takes the volume that the launch made of a snapshot as the data directory. The database is stopped',
+    description:
+      'Takes the volume that the launch made of a snapshot as the data directory, of a standby. The database is stopped',
     parameters: {
       service,
       snapshotId: {
@@ -92,9 +93,21 @@ const documents: Readonly<Record<HostCommand, HostDocument>> = {
       "  mkdir -p '{{ dataDirectory }}'",
       '  mount "$volume" \'{{ dataDirectory }}\'',
       'fi',
-      '# The server of the snapshot ran when it was taken.',
+      "if ! test -f '{{ dataDirectory }}/PG_VERSION'; then",
+      "  echo 'the volume of {{ snapshotId }} is no data directory: the server must keep its data at the top of it' >&2",
+      '  exit 1',
+      'fi',
+      '# A server that came up as a primary would be a second writer.',
+      "touch '{{ dataDirectory }}/standby.signal'",
+      "chmod 600 '{{ dataDirectory }}/standby.signal'",
+      '# The server of the snapshot ran when it was taken, and may have been a standby, or the primary of others.',
       "rm -f '{{ dataDirectory }}/postmaster.pid'",
-      "echo 'the volume is as in {{ snapshotId }}'",
+      "find '{{ dataDirectory }}/pg_replslot' -mindepth 1 -delete",
+      "sed -i '/^primary_conninfo/d; /^primary_slot_name/d' '{{ dataDirectory }}/postgresql.auto.conf'",
+      'for file in standby.signal postgresql.auto.conf; do',
+      "  chown --reference='{{ dataDirectory }}' '{{ dataDirectory }}'\"/$file\"",
+      'done',
+      "echo 'the volume is as in {{ snapshotId }}, of a standby'",
     ],
     timeoutSeconds: 600,
   },

@@ -41,6 +41,8 @@ export const remoteMethods: {
     observe: 'reads',
     list: 'reads',
     newestSnapshot: 'reads',
+    snapshotState: 'reads',
+    takeSnapshot: 'changes',
     launch: 'changes',
     stop: 'changes',
     quarantine: 'changes',

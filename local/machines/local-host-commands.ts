@@ -7,7 +7,7 @@ import type { MachineRoom } from './machine-room';
 type HostOrder = Parameters<HostCommands['send']>[0];
 type HostResult = Awaited<ReturnType<HostCommands['result']>>;
 
-/** Systems Manager on this computer. `restore-volume` takes `snapshotId`; the database must be stopped. */
+/** Systems Manager on this computer. `restore-volume` takes `snapshotId`; the database must be stopped, and is a standby when it starts. */
 export class LocalHostCommands implements HostCommands {
   private readonly sent = new Map<string, { readonly machineId: string; result: HostResult }>();
 
@@ -60,6 +60,13 @@ export class LocalHostCommands implements HostCommands {
         return 'the database takes connections';
       case 'restore-volume': {
         const { directory, snapshotId } = this.room.snapshot(parameters['snapshotId'] ?? '');
+        const { attachedSnapshot, machineId } = machine.facts;
+        if (attachedSnapshot !== snapshotId) {
+          throw new RejoinError(
+            'ApiRefused',
+            `there is no volume of ${snapshotId} on '${machineId}': the machine was launched with ${attachedSnapshot ?? 'none'}`,
+          );
+        }
         await machine.refill(directory);
         return `the volume is as in ${snapshotId}`;
       }

@@ -1,4 +1,11 @@
-import type { LaunchOrder, MachineObservation, Machines, MachineState } from '../../core/ports/machines';
+import type {
+  LaunchOrder,
+  MachineObservation,
+  Machines,
+  MachineState,
+  SnapshotOrder,
+  SnapshotState,
+} from '../../core/ports/machines';
 import { isRejoinError, messageOf, RejoinError } from '../../core/errors';
 import { DelayedView } from './delayed-view';
 import type { Machine } from './machine';
@@ -42,6 +49,8 @@ interface Instance {
 export class LocalMachines implements Machines {
   private readonly instances = new Map<string, Instance>();
   private readonly launched = new Map<string, string>();
+  private readonly snapshotTokens = new Map<string, string>();
+  private readonly snapshotStates = new Map<string, SnapshotState>();
   private readonly capacity = new Map<string, number>();
   private readonly timings: MachineTimings;
 
@@ -116,6 +125,36 @@ export class LocalMachines implements Machines {
       : { snapshotId: newest.snapshotId, takenAtMs: newest.takenAtMs, nodeId: newest.nodeId };
   }
 
+  async takeSnapshot(order: SnapshotOrder): Promise<{ readonly snapshotId: string }> {
+    const { machineId, clientToken, cluster } = order;
+    const earlier = this.snapshotTokens.get(clientToken);
+    if (earlier !== undefined) {
+      return { snapshotId: earlier };
+    }
+    const instance = this.instance(machineId);
+    if (instance.order.cluster !== cluster) {
+      throw new RejoinError(
+        'ApiRefused',
+        `machine '${machineId}' belongs to cluster '${instance.order.cluster}', not to '${cluster}'`,
+      );
+    }
+    const snapshotId = this.room.nextSnapshotId(machineId);
+    this.snapshotTokens.set(clientToken, snapshotId);
+    this.snapshotStates.set(snapshotId, 'pending');
+    void instance.activity
+      .then(() => this.room.takeSnapshot(machineId, snapshotId))
+      .then(
+        () => this.snapshotStates.set(snapshotId, 'usable'),
+        () => this.snapshotStates.set(snapshotId, 'failed'),
+      );
+    return { snapshotId };
+  }
+
+  async snapshotState(snapshotId: string): Promise<SnapshotState | null> {
+    const isKept = this.room.snapshots.some((kept) => kept.snapshotId === snapshotId);
+    return this.snapshotStates.get(snapshotId) ?? (isKept ? 'usable' : null);
+  }
+
   /** Launches without a boot delay and waits until the database takes connections: for a cluster's first machines. */
   async launchReady(order: LaunchOrder): Promise<MachineObservation> {
     const { machineId } = this.start(order, 0);
@@ -172,7 +211,7 @@ export class LocalMachines implements Machines {
     };
     this.instances.set(machineId, instance);
     this.enter(instance, 'starting');
-    this.boot(instance, bootMs, () => this.room.install(instance.machine, order.volumeSnapshot));
+    this.boot(instance, bootMs, () => this.room.install(instance.machine, null));
     return this.tell(instance, 'starting');
   }
 

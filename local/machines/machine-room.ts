@@ -36,6 +36,8 @@ export interface MachineOrder {
   readonly site: string;
   /** `none`: nothing but a database server runs on it. @default 'as the cluster has it' */
   readonly agent?: 'none' | 'as the cluster has it';
+  /** The snapshot of the volume that is attached to it, beside its data; null: none is. @default null */
+  readonly volumeSnapshot?: string | null;
 }
 
 /** What all machines share. */
@@ -59,6 +61,7 @@ export class MachineRoom {
   private readonly kept: KeptSnapshot[] = [];
   private readonly templates = new Map<string, Promise<string>>();
   private addresses = 0;
+  private snapshotsBegun = 0;
   private closing = false;
 
   private constructor(
@@ -150,6 +153,7 @@ export class MachineRoom {
         privateDatabasePort: privatePort(template.databasePort),
         agentPort,
         privateAgentPort: agentPort === null ? null : privatePort(agentPort),
+        attachedSnapshot: order.volumeSnapshot ?? null,
         directory,
       },
       template,
@@ -187,15 +191,20 @@ export class MachineRoom {
   }
 
   /** Takes a snapshot of a running machine. */
-  async takeSnapshot(machineId: string): Promise<KeptSnapshot> {
+  async takeSnapshot(machineId: string, snapshotId = this.nextSnapshotId(machineId)): Promise<KeptSnapshot> {
     const { facts } = this.machine(machineId);
     const takenAtMs = this.clock.nowMs();
-    const snapshotId = `snap-${idDigits(`${machineId}/${this.kept.length}`)}`;
     const directory = join(this.house.root, snapshotId);
     await this.machine(machineId).copyTo(directory);
     const snapshot = { snapshotId, cluster: facts.cluster, nodeId: facts.nodeId, machineId, takenAtMs, directory };
     this.kept.push(snapshot);
     return snapshot;
+  }
+
+  /** An id that no snapshot has yet. */
+  nextSnapshotId(machineId: string): string {
+    this.snapshotsBegun += 1;
+    return `snap-${idDigits(`${machineId}/${this.snapshotsBegun}`)}`;
   }
 
   /** Newest first. */

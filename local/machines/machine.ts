@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../core/ports/clock';
 import { RejoinError } from '../../core/errors';
 import type { PostgresBinaries } from '../postgresql/binaries';
-import { copyDataDirectory, makeServerDirectory } from '../postgresql/data-directory';
+import { copyDataDirectory, makeServerDirectory, makeStandby } from '../postgresql/data-directory';
 import { startServer, type PostgresServer } from '../postgresql/server';
 import { GuardedProcess } from '../processes/guarded-process';
 import { anyMember } from '../relay/flow';
@@ -131,7 +131,10 @@ export class Machine {
     await this.inTurn(() => this.bringUpDatabase());
   }
 
-  /** Puts another data directory in the place of its own; the server must not run. */
+  /**
+   * Puts another data directory in the place of its own; the server must not run. It will be a standby: one that came up as a
+   * primary would be a second writer.
+   */
   async refill(from: string): Promise<void> {
     await this.inTurn(async () => {
       if (this.databaseRunning) {
@@ -141,7 +144,9 @@ export class Machine {
         );
       }
       await rm(this.dataDirectory, { recursive: true, force: true });
-      await copyDataDirectory(this.surroundings.binaries.user, from, this.dataDirectory);
+      const { user } = this.surroundings.binaries;
+      await copyDataDirectory(user, from, this.dataDirectory);
+      await makeStandby(user, this.dataDirectory);
     });
   }
 

@@ -18,6 +18,8 @@ export interface MachineFacts {
   readonly agentPort: number | null;
   /** Where the agent is to listen, on `address`; null: it has none. */
   readonly privateAgentPort: number | null;
+  /** The snapshot of the volume that is attached to it, beside its data; null: none is. */
+  readonly attachedSnapshot: string | null;
   /** Its own, for logs and what its agent keeps. */
   readonly directory: string;
 }

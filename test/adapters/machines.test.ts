@@ -1,6 +1,8 @@
 import {
+  CreateSnapshotCommand,
   DescribeInstancesCommand,
   DescribeInstanceStatusCommand,
+  DescribeSnapshotsCommand,
   EC2Client,
   RunInstancesCommand,
   StopInstancesCommand,
@@ -82,6 +84,70 @@ test('a volume made from a snapshot goes with its machine', async () => {
   const input = ec2.commandCalls(RunInstancesCommand)[0]?.args[0].input;
   expect(input?.LaunchTemplate?.LaunchTemplateId).toBe('lt-other');
   expect(input?.BlockDeviceMappings?.[0]?.Ebs).toEqual({ SnapshotId: 'snap-1', DeleteOnTermination: true });
+});
+
+describe('a snapshot', () => {
+  const tags = [
+    { Key: 'rejoin:cluster', Value: 'orders' },
+    { Key: 'rejoin:node', Value: 'node-2' },
+  ];
+  const volumes = [
+    { DeviceName: '/dev/xvda', Ebs: { VolumeId: 'vol-root' } },
+    { DeviceName: '/dev/sdf', Ebs: { VolumeId: 'vol-data' } },
+  ];
+  const wanted = { cluster: 'orders', machineId: 'i-1', clientToken: 'token-9' };
+
+  function answering(facts: object): void {
+    ec2.on(DescribeSnapshotsCommand).resolves({ Snapshots: [] });
+    ec2
+      .on(DescribeInstancesCommand)
+      .resolves({ Reservations: [{ Instances: [{ ...instance('running'), Tags: tags, ...facts }] }] });
+    ec2.on(CreateSnapshotCommand).resolves({ SnapshotId: 'snap-1' });
+  }
+
+  test('is one of the data volume, and bears cluster, node and token', async () => {
+    answering({ BlockDeviceMappings: volumes });
+    expect(await machines.takeSnapshot(wanted)).toEqual({ snapshotId: 'snap-1' });
+    const input = ec2.commandCalls(CreateSnapshotCommand)[0]?.args[0].input;
+    expect(input?.VolumeId).toBe('vol-data');
+    expect(input?.TagSpecifications?.[0]).toMatchObject({ ResourceType: 'snapshot' });
+    for (const tag of [...tags, { Key: 'rejoin:token', Value: 'token-9' }]) {
+      expect(input?.TagSpecifications?.[0]?.Tags).toContainEqual(tag);
+    }
+  });
+
+  test('that has begun for the same token is not begun again', async () => {
+    ec2
+      .on(DescribeSnapshotsCommand, {
+        OwnerIds: ['self'],
+        Filters: [
+          { Name: 'tag:rejoin:cluster', Values: ['orders'] },
+          { Name: 'tag:rejoin:token', Values: ['token-9'] },
+        ],
+      })
+      .resolves({ Snapshots: [{ SnapshotId: 'snap-0', State: 'pending' }] });
+    expect(await machines.takeSnapshot(wanted)).toEqual({ snapshotId: 'snap-0' });
+    expect(ec2.commandCalls(CreateSnapshotCommand)).toEqual([]);
+  });
+
+  test('needs a volume of its own, and the tags of a node', async () => {
+    answering({ BlockDeviceMappings: volumes.slice(0, 1) });
+    await expectError(machines.takeSnapshot(wanted), 'ApiRefused', 'no volume at /dev/sdf');
+    answering({ BlockDeviceMappings: volumes, Tags: tags.slice(0, 1) });
+    await expectError(machines.takeSnapshot(wanted), 'ApiRefused', 'rejoin:node = none');
+    expect(ec2.commandCalls(CreateSnapshotCommand)).toEqual([]);
+  });
+
+  test.each([
+    ['pending', 'pending'],
+    ['completed', 'usable'],
+    ['error', 'failed'],
+    ['recoverable', 'failed'],
+    ['recovering', 'pending'],
+  ] as const)('that EC2 calls %s is %s', async (said, state) => {
+    ec2.on(DescribeSnapshotsCommand).resolves({ Snapshots: [{ SnapshotId: 'snap-1', State: said }] });
+    expect(await machines.snapshotState('snap-1')).toBe(state);
+  });
 });
 
 test.each([

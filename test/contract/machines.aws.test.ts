@@ -78,7 +78,11 @@ async function makeNetwork(
   const template = await client.send(
     new CreateLaunchTemplateCommand({
       LaunchTemplateName: cluster,
-      LaunchTemplateData: { ImageId: given(image.Images?.[0]?.ImageId), InstanceType: 'm6i.large' },
+      LaunchTemplateData: {
+        ImageId: given(image.Images?.[0]?.ImageId),
+        InstanceType: 'm6i.large',
+        BlockDeviceMappings: [{ DeviceName: '/dev/sdf', Ebs: { VolumeSize: 8 } }],
+      },
     }),
   );
   const group = await client.send(

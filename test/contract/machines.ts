@@ -182,6 +182,33 @@ export function describeMachinesContract(
       expect(await machines.newestSnapshot('nobody')).toBeNull();
     });
 
+    test('takes a snapshot once for a token, and tells when it can be used', async () => {
+      const { machineId } = await running();
+      const order = { cluster: subject.cluster, machineId, clientToken: 'snapshot-1' };
+      const { snapshotId } = await machines.takeSnapshot(order);
+      expect(await machines.takeSnapshot(order)).toEqual({ snapshotId });
+      await eventually(
+        () => machines.snapshotState(snapshotId),
+        (state) => state === 'usable',
+      );
+      const newest = await eventually(
+        () => machines.newestSnapshot(subject.cluster),
+        (snapshot) => snapshot !== null,
+      );
+      expect(newest).toMatchObject({ snapshotId, nodeId: 'orders-1' });
+      const other = await machines.takeSnapshot({ ...order, clientToken: 'snapshot-2' });
+      expect(other.snapshotId).not.toBe(snapshotId);
+    });
+
+    test('knows no snapshot that was never taken, and takes none of machines of others', async () => {
+      expect(await machines.snapshotState('snap-0123456789abcdef0')).toBeNull();
+      const nobody = { cluster: subject.cluster, machineId: 'i-0123456789abcdef0', clientToken: 'snapshot-1' };
+      await expectError(machines.takeSnapshot(nobody), 'NotFound', nobody.machineId);
+      const { machineId } = await running();
+      const order = { cluster: 'others', machineId, clientToken: 'snapshot-2' };
+      await expectError(machines.takeSnapshot(order), 'ApiRefused', machineId, 'others');
+    });
+
     contractTest(gaps, 'restore', 'launches from a snapshot, and refuses one that does not exist', async () => {
       const { machineId } = await running();
       const volumeSnapshot = await subject.snapshot(machineId);

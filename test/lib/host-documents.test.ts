@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -70,13 +80,13 @@ describe('on a machine', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Runs a document where `systemctl is-active` answers so. */
-  function run(name: string, isActive: 0 | 3, given: Readonly<Record<string, string>> = {}) {
+  /** Runs a document where `systemctl is-active` answers so, after `before`. */
+  function run(name: string, isActive: 0 | 3, given: Readonly<Record<string, string>> = {}, before = '') {
     const systemctl = join(folder, 'systemctl');
     writeFileSync(systemctl, `#!/bin/sh\necho "$*" >> '${folder}/calls'\ntest "$1" != is-active || exit ${isActive}\n`);
     chmodSync(systemctl, 0o755);
     const content = documents.find(([each]) => each === name)?.[1];
-    return spawnSync('sh', ['-c', content === undefined ? 'exit 127' : filled(content, given)], {
+    return spawnSync('sh', ['-c', content === undefined ? 'exit 127' : `${before}\n${filled(content, given)}`], {
       encoding: 'utf8',
       env: { PATH: `${folder}:${process.env['PATH'] ?? ''}` },
     });
@@ -99,5 +109,55 @@ describe('on a machine', () => {
       status: 1,
       stderr: `there is no device /dev/rejoin0: the machine was not launched with ${snapshotId}\n`,
     });
+  });
+
+  /** A shell in which each device is there, and its volume mounted where it is wanted. */
+  const mounted = `test() { [ "$1" = -b ] || [ "$@" ]; }; readlink() { echo /dev/volume; }; findmnt() { echo /dev/volume; };`;
+
+  // The documents are for Linux, whose chown and sed they use.
+  const onLinux = process.platform === 'linux' ? test : test.skip;
+
+  onLinux('the server of a restored volume is a standby that knows nothing of what the volume was', () => {
+    const snapshotId = 'snap-0123456789abcdef0';
+    const dataDirectory = join(folder, 'data');
+    const file = (name: string): string => join(dataDirectory, name);
+    mkdirSync(file('pg_replslot/rejoin_node_2'), { recursive: true });
+    for (const name of ['PG_VERSION', 'postmaster.pid', 'pg_replslot/rejoin_node_2/state']) {
+      writeFileSync(file(name), '');
+    }
+    writeFileSync(
+      file('postgresql.auto.conf'),
+      `work_mem = '8MB'\nprimary_conninfo = 'password=secret'\nprimary_slot_name = 'rejoin_node_1'\n`,
+    );
+    // Only root can give files away.
+    const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+    const server = own.uid === 0 ? { uid: 12_345, gid: 12_346 } : own;
+    const restore = () => run('rejoin-restore-volume', 3, { snapshotId, dataDirectory }, mounted);
+    const restored = { status: 0, stdout: `the volume is as in ${snapshotId}, of a standby\n`, stderr: '' };
+    expect(restore()).toMatchObject(restored);
+    expect(restore()).toMatchObject(restored);
+    expect(readdirSync(dataDirectory).sort()).toEqual([
+      'PG_VERSION',
+      'pg_replslot',
+      'postgresql.auto.conf',
+      'standby.signal',
+    ]);
+    expect(readdirSync(file('pg_replslot'))).toEqual([]);
+    expect(readFileSync(file('postgresql.auto.conf'), 'utf8')).toBe(`work_mem = '8MB'\n`);
+    expect(statSync(file('standby.signal')).mode & 0o777).toBe(0o600);
+    chownSync(dataDirectory, server.uid, server.gid);
+    expect(restore()).toMatchObject(restored);
+    for (const name of ['standby.signal', 'postgresql.auto.conf']) {
+      expect(statSync(file(name))).toMatchObject(server);
+    }
+  });
+
+  test('a volume without a data directory is named', () => {
+    const dataDirectory = join(folder, 'data');
+    mkdirSync(dataDirectory);
+    const ended = run('rejoin-restore-volume', 3, { snapshotId: 'snap-00000000', dataDirectory }, mounted);
+    expect(ended).toMatchObject({ status: 1, stdout: '' });
+    expect(ended.stderr).toContain('the volume of snap-00000000 is no data directory');
+    expect(readdirSync(dataDirectory)).toEqual([]);
   });
 });

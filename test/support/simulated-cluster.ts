@@ -110,6 +110,9 @@ export class SimulatedCluster {
     (address) => {
       this.servers.kill(address);
     },
+    ({ snapshotId, address }) => {
+      this.snapshots.set(snapshotId, this.servers.copy(address));
+    },
   );
   readonly managed = new SimulatedManagedDatabases(
     this.clock,

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { RejoinError } from '../../core/errors';
 import type { Clock } from '../../core/ports/clock';
-import type { LaunchOrder, MachineObservation, Machines, MachineState } from '../../core/ports/machines';
+import type {
+  LaunchOrder,
+  MachineObservation,
+  Machines,
+  MachineState,
+  SnapshotOrder,
+  SnapshotState,
+} from '../../core/ports/machines';
 
 interface Machine {
   readonly machineId: string;
@@ -20,6 +27,8 @@ export interface MachinesOptions {
   readonly bootMs: number;
   readonly stopMs: number;
   readonly healthReportMs: number;
+  /** From the order until a snapshot can be used. @default 0 */
+  readonly snapshotMs?: number;
 }
 
 /** Machines of a simulated world, which boot and stop in their time. Passes test/contract/machines.ts. */
@@ -31,15 +40,21 @@ export class SimulatedMachines implements Machines {
     readonly takenAtMs: number;
     readonly machineId: string;
   }[] = [];
+  private readonly snapshotTokens = new Map<string, string>();
   private readonly exhausted = new Set<string>();
 
-  /** @param onRunning called when a machine has booted, with its address */
+  /**
+   * @param onRunning called when a machine has booted, with its address
+   * @param onSnapshot called when a snapshot is taken, with the address of its machine
+   */
   constructor(
     private readonly clock: Clock,
     private readonly options: MachinesOptions,
     private readonly onRunning: (machine: { readonly address: string; readonly nodeId: string }) => void = () =>
       undefined,
     private readonly onEnd: (address: string) => void = () => undefined,
+    private readonly onSnapshot: (snapshot: { readonly snapshotId: string; readonly address: string }) => void = () =>
+      undefined,
   ) {}
 
   async observe(machineId: string): Promise<MachineObservation | null> {
@@ -114,8 +129,38 @@ export class SimulatedMachines implements Machines {
   }
 
   async newestSnapshot(cluster: string) {
-    const newest = this.snapshots.findLast((each) => this.machines.get(each.machineId)?.order.cluster === cluster);
-    return newest === undefined ? null : { ...newest, nodeId: this.machines.get(newest.machineId)?.order.nodeId ?? '' };
+    const newest = this.snapshots.findLast(
+      (each) => this.machines.get(each.machineId)?.order.cluster === cluster && this.usable(each),
+    );
+    return newest === undefined
+      ? null
+      : {
+          snapshotId: newest.snapshotId,
+          takenAtMs: newest.takenAtMs,
+          nodeId: this.machines.get(newest.machineId)?.order.nodeId ?? '',
+        };
+  }
+
+  async takeSnapshot(order: SnapshotOrder): Promise<{ readonly snapshotId: string }> {
+    const earlier = this.snapshotTokens.get(order.clientToken);
+    if (earlier !== undefined) {
+      return { snapshotId: earlier };
+    }
+    const machine = this.now(order.machineId);
+    if (machine === null || machine.state === 'terminated') {
+      throw new RejoinError('NotFound', `there is no machine '${order.machineId}'`);
+    }
+    if (machine.order.cluster !== order.cluster) {
+      throw new RejoinError('ApiRefused', `machine '${order.machineId}' is not of cluster '${order.cluster}'`);
+    }
+    const snapshotId = this.snapshot(order.machineId);
+    this.snapshotTokens.set(order.clientToken, snapshotId);
+    return { snapshotId };
+  }
+
+  async snapshotState(snapshotId: string): Promise<SnapshotState | null> {
+    const found = this.snapshots.find((each) => each.snapshotId === snapshotId);
+    return found === undefined ? null : this.usable(found) ? 'usable' : 'pending';
   }
 
   exhaust(site: string): void {
@@ -125,6 +170,7 @@ export class SimulatedMachines implements Machines {
   snapshot(machineId: string): string {
     const snapshotId = `snap-${this.snapshots.length + 1}`;
     this.snapshots.push({ snapshotId, takenAtMs: this.clock.nowMs(), machineId });
+    this.onSnapshot({ snapshotId, address: this.machines.get(machineId)?.address ?? '' });
     return snapshotId;
   }
 
@@ -138,6 +184,10 @@ export class SimulatedMachines implements Machines {
     if (machine !== undefined) {
       machine.hangs = true;
     }
+  }
+
+  private usable(snapshot: { readonly takenAtMs: number }): boolean {
+    return this.clock.nowMs() >= snapshot.takenAtMs + (this.options.snapshotMs ?? 0);
   }
 
   /** The machine as it is by now. */
