@@ -124,9 +124,18 @@ async function rehearse(
     const recovery = next ?? first;
     await fault.after?.(context);
     await delay(coolDownMs);
+    const endedAtMs = Date.now();
     const report = await load.stop();
     const lostPrimaries = before.filter((shard) => shard.primary === victim.id).map((shard) => shardNumber(shard.id));
-    return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries, extra, mayLackAfterMs });
+    return await tell(world, options, {
+      report,
+      recovery,
+      killedAtMs,
+      endedAtMs,
+      lostPrimaries,
+      extra,
+      mayLackAfterMs,
+    });
   } finally {
     load.kill();
   }
@@ -153,6 +162,8 @@ interface Happened {
   readonly report: LoadReport;
   readonly recovery: Execution;
   readonly killedAtMs: number;
+  /** When the load was ended. */
+  readonly endedAtMs: number;
   readonly lostPrimaries: readonly number[];
   readonly extra: readonly Check[];
   readonly mayLackAfterMs: ReadonlyMap<string, number>;
@@ -251,10 +262,9 @@ async function watch(world: World, execution: Execution, say: (line: string) => 
 }
 
 async function tell(world: World, options: RehearsalOptions, happened: Happened): Promise<RehearsalReport> {
-  const { report, recovery, killedAtMs, lostPrimaries } = happened;
+  const { report, recovery, killedAtMs, endedAtMs, lostPrimaries } = happened;
   const { answers } = report;
   const fault = faultNamed(options.fault);
-  const endedAtMs = answers.at(-1)?.atMs ?? killedAtMs;
   const evidence = await readEvidence(world, recovery.name);
   const visits = await world.cloud.executions.visits(machine, recovery.name);
   const promotions = promotionsIn(await agentLogs(world), killedAtMs);
