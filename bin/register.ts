@@ -9,13 +9,18 @@ import type { JsonObject } from '../core/json';
 import { registrationInputSchema } from '../core/registration/owners';
 import { executionName } from '../core/starter/execution-name';
 
-const help = `rejoin register CLUSTER [--owners databases|rule|FILE]
+const help = `rejoin register CLUSTER [--owners databases|rule|FILE] [--json]
 
   Starts the deployed workflow register-cluster with your AWS credentials, and waits for its end.
 
   --owners databases   each shard's owners are the two nodes that hold its rows (the default)
   --owners rule        primaries go round, followers are spread; the rows must be there
   --owners FILE        a JSON object: {"shard_0000": {"primary": "node-1", "follower": "node-2"}, …}
+  --json               one JSON object on standard output and nothing else there: cluster, execution, outcome, reason
+  --help               this text
+
+Exit code: 0 registered, or no action needed; 1 it is not registered, and the reason says why; 2 nothing could be asked or
+started, and standard error says why; 130 Ctrl-C, which ends the waiting: the execution goes on.
 `;
 
 const lookEveryMs = 2_000;
@@ -34,6 +39,8 @@ export async function register(argv: readonly string[], signal: AbortSignal): Pr
       `name one cluster, such as 'rejoin register orders' (given: ${positionals.join(' ') || 'none'})`,
     );
   }
+  // The SDK warns of Node.js versions that later releases of it need; this one's is pinned.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const input = readInput(cluster, values.owners ?? 'databases');
   const executions = new OperatorExecutions(new SFNClient(clientSettings()));
   const atMs = systemClock.nowMs();
@@ -43,7 +50,12 @@ export async function register(argv: readonly string[], signal: AbortSignal): Pr
   for (;;) {
     const end = await executions.end(arn);
     if (end.status !== 'running') {
-      process.stdout.write(`${end.outcome}: ${end.reason}\n`);
+      const { outcome, reason } = end;
+      process.stdout.write(
+        values.json === true
+          ? `${JSON.stringify({ cluster, execution: arn, outcome, reason })}\n`
+          : `${outcome}: ${reason}\n`,
+      );
       return end.status === 'succeeded' ? 0 : 1;
     }
     await systemClock.sleep(lookEveryMs, signal);
@@ -54,11 +66,13 @@ function parseCommand(argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],
-      options: { owners: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: { owners: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
       allowPositionals: true,
     });
   } catch (thrown) {
-    throw new RejoinError('InvalidInput', `${messageOf(thrown)}; see 'rejoin register --help'`, { cause: thrown });
+    throw new RejoinError('InvalidInput', `${messageOf(thrown).split('. ')[0] ?? ''}; see 'rejoin register --help'`, {
+      cause: thrown,
+    });
   }
 }
 

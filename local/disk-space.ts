@@ -32,11 +32,10 @@ export async function requireSpace(needs: readonly SpaceNeed[], remedy: string):
   const disks = new Map<number, DiskSpace>();
   for (const { path, bytes } of needs) {
     const { dev } = await stat(path);
-    const { bavail, bsize } = await statfs(path);
     const disk = disks.get(dev);
     disks.set(dev, {
       paths: [...(disk?.paths ?? []), path],
-      freeBytes: bavail * bsize,
+      freeBytes: await freeBytes(path),
       neededBytes: (disk?.neededBytes ?? 0) + bytes,
     });
   }
@@ -44,6 +43,12 @@ export async function requireSpace(needs: readonly SpaceNeed[], remedy: string):
   if (problem !== null) {
     throw problem;
   }
+}
+
+/** What is free on the disk of a file or directory for those who are not root. */
+export async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path);
+  return bavail * bsize;
 }
 
 /** Why there is not enough room; null: there is. */

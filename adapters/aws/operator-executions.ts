@@ -4,7 +4,7 @@ import {
   type SFNClient,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import { RejoinError } from '../../core/errors';
+import { messageOf, RejoinError } from '../../core/errors';
 import type { JsonObject } from '../../core/json';
 import { ask } from './api-error';
 
@@ -15,6 +15,24 @@ export interface ExecutionEnd {
   readonly reason: string;
 }
 
+/** Errors by which the SDK and AWS say that they don't know who asks, or where. */
+const unknownCaller = /CredentialsProviderError|ExpiredToken|UnrecognizedClient|InvalidClientTokenId|Region is missing/;
+
+/** As `ask`; a person who gave no valid credentials is told how. */
+async function askForOperator<T>(asked: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await ask(asked, answer);
+  } catch (thrown) {
+    throw unknownCaller.test(messageOf(thrown))
+      ? new RejoinError(
+          'ApiRefused',
+          `${messageOf(thrown)}; give valid credentials and a Region, by AWS_PROFILE and AWS_REGION for example`,
+          { cause: thrown },
+        )
+      : thrown;
+  }
+}
+
 /** What the operator's command line asks of Step Functions. Unlike a step, it is not told where the state machines are. */
 export class OperatorExecutions {
   constructor(private readonly client: SFNClient) {}
@@ -22,7 +40,7 @@ export class OperatorExecutions {
   /** @throws NotFound when no such workflow is deployed in this account and Region */
   async start(workflow: string, name: string, input: JsonObject): Promise<string> {
     const stateMachineArn = await this.find(`rejoin-${workflow}`);
-    const { executionArn } = await ask(
+    const { executionArn } = await askForOperator(
       `start execution '${name}' of '${workflow}'`,
       this.client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) })),
     );
@@ -30,7 +48,7 @@ export class OperatorExecutions {
   }
 
   async end(executionArn: string): Promise<ExecutionEnd> {
-    const { status, output, error, cause } = await ask(
+    const { status, output, error, cause } = await askForOperator(
       `describe execution ${executionArn}`,
       this.client.send(new DescribeExecutionCommand({ executionArn })),
     );
@@ -47,7 +65,7 @@ export class OperatorExecutions {
   private async find(name: string): Promise<string> {
     let token: string | undefined;
     do {
-      const page = await ask(
+      const page = await askForOperator(
         'list state machines',
         this.client.send(new ListStateMachinesCommand(token === undefined ? {} : { nextToken: token })),
       );

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { RejoinError } from '../../core/errors';
+import { messageOf, RejoinError } from '../../core/errors';
 import { nameFullDisk } from '../disk-space';
 import { bootId, cleanUpLeftovers } from '../machines/journal';
 import { readProcess } from '../processes/process-table';
@@ -26,10 +26,19 @@ export class RunDirectory {
    * Makes the directory this process' own, empty. What a killed run has left in it is ended and removed.
    *
    * @param say gets one line when there was something to clean up
-   * @throws ApiRefused while another run uses it; InvalidInput when something else is in it; NoDiskSpace
+   * @throws ApiRefused while another run uses it; InvalidInput when something else is in it, or it is somebody else's;
+   *   NoDiskSpace
    */
   static async claim(directory: string, say: (line: string) => void): Promise<RunDirectory> {
     const path = resolve(directory);
+    try {
+      return await RunDirectory.claimPath(path, say);
+    } catch (thrown) {
+      throw nameClosedPlace(thrown, path);
+    }
+  }
+
+  private static async claimPath(path: string, say: (line: string) => void): Promise<RunDirectory> {
     const marker = markerOf(process.pid);
     if (await makeNew(path, marker)) {
       return new RunDirectory(path, marker);
@@ -65,6 +74,18 @@ export class RunDirectory {
 
 function machinesIn(path: string): string {
   return join(path, 'machines');
+}
+
+/** InvalidInput where the system lets us write nothing at a path; anything else is given back as it was thrown. */
+function nameClosedPlace(thrown: unknown, path: string): unknown {
+  const code = (thrown as NodeJS.ErrnoException).code ?? '';
+  return ['EACCES', 'EPERM', 'EROFS'].includes(code)
+    ? new RejoinError(
+        'InvalidInput',
+        `${path} can't be used: ${messageOf(thrown)}; start it in a directory that you may write to, or remove what another user has left there`,
+        { cause: thrown },
+      )
+    : thrown;
 }
 
 /** Whether the directory was not there, or empty; then it is ours, with its marker, in one step. */

@@ -18,9 +18,7 @@ export function percentile(values: readonly number[], share: number): number | n
 
 /**
  * The longest time in which some shard of `shards` acknowledged no write, around `killedAtMs`: the gap that contains it,
- * or that begins soon after. Null when a shard never acknowledged again: at all, or for long when the load ended.
- *
- * @param endedAtMs when the load was ended
+ * or that begins soon after. Null when a shard never acknowledged again.
  */
 export function blackoutMs(
   answers: readonly Answer[],
@@ -40,23 +38,12 @@ export function blackoutMs(
       return null;
     }
     // A write that was already on its way may be answered just after the kill, so the gap may begin there.
-    const beyond = after.findIndex((atMs) => atMs > killedAtMs + soonMs);
-    const points = [before, ...after.slice(0, beyond === -1 ? after.length : beyond + 1)];
-    if (endedAtMs - (after.at(-1) ?? 0) > Math.max(silentMs, longestGap(points))) {
-      return null;
+    const points = [before, ...after.filter((atMs) => atMs <= Math.min(endedAtMs, killedAtMs + 30_000))];
+    for (let index = 1; index < points.length; index += 1) {
+      longest = Math.max(longest, (points[index] ?? 0) - (points[index - 1] ?? 0));
     }
-    longest = Math.max(longest, longestGap(points));
   }
   return longest;
-}
-
-/** A gap that begins later is of another cause. */
-const soonMs = 30_000;
-/** Less than this at the end of the load, and nobody knows whether it is a gap. */
-const silentMs = 3_000;
-
-function longestGap(points: readonly number[]): number {
-  return points.reduce((longest, atMs, index) => Math.max(longest, atMs - (points[index - 1] ?? atMs)), 0);
 }
 
 /**

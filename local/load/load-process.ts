@@ -71,13 +71,17 @@ export class LoadProcess {
     });
   }
 
-  /** Resolves once the load runs. */
-  static async start(order: LoadOrder): Promise<LoadProcess> {
+  /** Resolves once the load runs. It is killed as soon as `stop` is aborted, however far it is. */
+  static async start(order: LoadOrder, stop: AbortSignal): Promise<LoadProcess> {
     const child = fork(join(__dirname, 'main.ts'), [], {
       execArgv: ['--import', 'tsx'],
       env: { PATH: process.env['PATH'] ?? '', REJOIN_LOAD: JSON.stringify(order) },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      signal: stop,
+      killSignal: 'SIGKILL',
     });
+    // That it was aborted; its exit tells.
+    child.once('error', () => undefined);
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     const load = new LoadProcess(child, order, ended);
     const begun = await Promise.race([

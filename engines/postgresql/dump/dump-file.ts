@@ -44,6 +44,9 @@ async function sizeOf(file: string): Promise<number> {
         'is a directory, perhaps a dump in directory format; make a plain one with pg_dump --format=plain',
       );
     }
+    if (!found.isFile()) {
+      throw refusedFile(file, 'is no regular file, and a dump is read several times; save it in one');
+    }
     return found.size;
   } catch (thrown) {
     if (isRejoinError(thrown)) {

@@ -8,6 +8,8 @@ import { RejoinError } from '../../../core/errors';
 import type { DatabaseAddress, DatabaseEngine } from '../../../core/ports/database-engine';
 import type { LocalCloud } from '../../control/local-cloud';
 import type { MachineRoom } from '../../machines/machine-room';
+import { findBinaries } from '../../postgresql/binaries';
+import { makeStandby } from '../../postgresql/data-directory';
 
 export interface ReplicatedOrder {
   readonly cluster: ClusterSettings;
@@ -35,12 +37,14 @@ export async function makeReplicatedCluster(
   }
   const primary = databaseOf(cluster, first);
   await fill(primary, shardId(0));
+  const { user } = await findBinaries();
   const copy = join(world.room.directory, 'first-copy');
   await world.room.machine(first.machineId).copyTo(copy);
   for (const node of others) {
     const machine = world.room.machine(node.machineId);
     await machine.stopDatabase();
     await machine.refill(copy);
+    await makeStandby(user, machine.dataDirectory);
     await machine.startDatabase();
     await world.engine.standBehind(databaseOf(cluster, node), { name: standbyName(node.id), primary });
   }

@@ -8,7 +8,8 @@ import { evidenceSchema, evidenceKey, type Check, type Evidence } from '../../..
 import { isRejoinError, RejoinError } from '../../../core/errors';
 import type { JsonObject } from '../../../core/json';
 import { blackoutMs, latencyBetween, longestGapMs } from '../../load/figures';
-import { LoadProcess, type LoadReport } from '../../load/load-process';
+import { DiskWatch } from '../../disk-watch';
+import { type LoadOrder, LoadProcess, type LoadReport } from '../../load/load-process';
 import type { RehearsalReport } from '../report';
 import { phases } from '../report';
 import type { Execution, ExecutionResult } from '../../states/execution';
@@ -30,27 +31,36 @@ const warmUpMs = 6_000;
 const coolDownMs = 4_000;
 const recoveryLimitMs = 15 * 60_000;
 
-/** When somebody stops a rehearsal, and when it has ended, so that nobody listens to the former any more. */
-interface Stop {
-  readonly asked: AbortSignal;
-  readonly ended: AbortSignal;
-}
-
 /** One rehearsal of node recovery, from empty servers to the checked aftermath. */
 export async function rehearseNodeRecovery(
   options: RehearsalOptions,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<RehearsalReport> {
-  const world = await startWorld(options, say, signal);
+  const disks = new DiskWatch();
+  const asked = AbortSignal.any([signal, disks.signal]);
+  try {
+    return await rehearseWatched(options, say, { asked, disks });
+  } catch (thrown) {
+    throw signal.aborted ? thrown : await disks.explain(thrown);
+  } finally {
+    disks.close();
+  }
+}
+
+async function rehearseWatched(
+  options: RehearsalOptions,
+  say: (line: string) => void,
+  { asked, disks }: { readonly asked: AbortSignal; readonly disks: DiskWatch },
+): Promise<RehearsalReport> {
+  const world = await startWorld(options, say, { signal: asked, disks });
   const ended = new AbortController();
-  const stop: Stop = { asked: signal, ended: ended.signal };
   let keep = options.keep;
   try {
-    return await Promise.race([rehearse(world, options, say, stop), aborted(signal, ended.signal)]);
+    return await Promise.race([rehearse(world, options, say, asked), aborted(asked, ended.signal)]);
   } catch (thrown) {
     // What went wrong is in the logs of this run; a full disk is not helped by them.
-    keep ||= !signal.aborted && !isRejoinError(thrown, 'NoDiskSpace');
+    keep ||= !asked.aborted && !isRejoinError(await disks.explain(thrown), 'NoDiskSpace');
     throw thrown;
   } finally {
     ended.abort();
@@ -62,7 +72,7 @@ async function rehearse(
   world: World,
   options: RehearsalOptions,
   say: (line: string) => void,
-  stop: Stop,
+  asked: AbortSignal,
 ): Promise<RehearsalReport> {
   const sharded = world.settings.layout === 'sharded';
   if (sharded) {
@@ -70,14 +80,7 @@ async function rehearse(
     await finished(world, await fireSchedule(world.cloud, 'full-backup', clusterName), say);
   }
   say(`starts a load of ${options.requestsPerSecond} requests a second`);
-  const load = await startLoad(world, options);
-  stop.asked.addEventListener(
-    'abort',
-    () => {
-      load.kill();
-    },
-    { signal: stop.ended },
-  );
+  const load = await startLoad(world, options, asked);
   try {
     await delay(warmUpMs);
     if (sharded) {
@@ -124,18 +127,9 @@ async function rehearse(
     const recovery = next ?? first;
     await fault.after?.(context);
     await delay(coolDownMs);
-    const endedAtMs = Date.now();
     const report = await load.stop();
     const lostPrimaries = before.filter((shard) => shard.primary === victim.id).map((shard) => shardNumber(shard.id));
-    return await tell(world, options, {
-      report,
-      recovery,
-      killedAtMs,
-      endedAtMs,
-      lostPrimaries,
-      extra,
-      mayLackAfterMs,
-    });
+    return await tell(world, options, { report, recovery, killedAtMs, lostPrimaries, extra, mayLackAfterMs });
   } finally {
     load.kill();
   }
@@ -162,15 +156,13 @@ interface Happened {
   readonly report: LoadReport;
   readonly recovery: Execution;
   readonly killedAtMs: number;
-  /** When the load was ended. */
-  readonly endedAtMs: number;
   readonly lostPrimaries: readonly number[];
   readonly extra: readonly Check[];
   readonly mayLackAfterMs: ReadonlyMap<string, number>;
 }
 
-async function startLoad(world: World, options: RehearsalOptions): Promise<LoadProcess> {
-  return LoadProcess.start({
+async function startLoad(world: World, options: RehearsalOptions, stop: AbortSignal): Promise<LoadProcess> {
+  const order: LoadOrder = {
     controlUrl: world.control.url,
     controlToken: world.control.token,
     dnsServer: { host: world.dnsServer.host, port: world.dnsServer.port },
@@ -184,7 +176,8 @@ async function startLoad(world: World, options: RehearsalOptions): Promise<LoadP
     requestsPerSecond: options.requestsPerSecond,
     seed: options.seed,
     reportFile: join(world.directory, 'load.json'),
-  });
+  };
+  return LoadProcess.start(order, stop);
 }
 
 /** Waits until an execution has ended and ended well. @throws ApiRefused with its reason */
@@ -262,9 +255,10 @@ async function watch(world: World, execution: Execution, say: (line: string) => 
 }
 
 async function tell(world: World, options: RehearsalOptions, happened: Happened): Promise<RehearsalReport> {
-  const { report, recovery, killedAtMs, endedAtMs, lostPrimaries } = happened;
+  const { report, recovery, killedAtMs, lostPrimaries } = happened;
   const { answers } = report;
   const fault = faultNamed(options.fault);
+  const endedAtMs = answers.at(-1)?.atMs ?? killedAtMs;
   const evidence = await readEvidence(world, recovery.name);
   const visits = await world.cloud.executions.visits(machine, recovery.name);
   const promotions = promotionsIn(await agentLogs(world), killedAtMs);

@@ -15,6 +15,7 @@ import { LocalCloud } from '../../control/local-cloud';
 import { RunDirectory } from '../../control/run-directory';
 import { DnsServer } from '../../dns/dns-server';
 import { requireSpace } from '../../disk-space';
+import type { DiskWatch } from '../../disk-watch';
 import { resolve } from '../../dns/resolve';
 import { LocalDns } from '../../dns/local-dns';
 import { bundleFunctions } from '../../lambdas/bundle-functions';
@@ -81,7 +82,7 @@ export function rehearsalsDirectory({ directory }: RehearsalOptions): string {
 export async function startWorld(
   options: RehearsalOptions,
   say: (line: string) => void,
-  signal: AbortSignal,
+  { signal, disks }: { readonly signal: AbortSignal; readonly disks: DiskWatch },
 ): Promise<World> {
   signal.throwIfAborted();
   // Before anything is started: a file that is no dump costs nobody a minute.
@@ -105,11 +106,13 @@ export async function startWorld(
     signal.throwIfAborted();
     say(line);
   };
-  const building = build({ options, data, run, say: stage }, (closer) => closers.push(closer), close);
+  const building = build({ options, data, run, disks, say: stage }, (closer) => closers.push(closer), close);
   const built = new AbortController();
   try {
     return await Promise.race([building, aborted(signal, built.signal)]);
-  } catch (thrown) {
+  } catch (first) {
+    // Looked at while the files are still there.
+    const thrown = await disks.explain(first);
     // What it still waits for fails when that has ended; what it starts until then is ended after it.
     await endAll();
     await building.catch(() => undefined);
@@ -131,11 +134,12 @@ interface WorldOrder {
   readonly options: RehearsalOptions;
   readonly data: RehearsedData;
   readonly run: RunDirectory;
+  readonly disks: DiskWatch;
   readonly say: (line: string) => void;
 }
 
 async function build(
-  { options, data, run, say }: WorldOrder,
+  { options, data, run, disks, say }: WorldOrder,
   onClose: (closer: () => Promise<unknown>) => void,
   close: World['close'],
 ): Promise<World> {
@@ -184,6 +188,9 @@ async function build(
     { path: directory, bytes: runBytes },
   ];
   await requireSpace(needs, 'make room, or rehearse with less data');
+  needs.forEach(({ path }) => {
+    disks.add(path);
+  });
 
   say('synthesizes the app and bundles steps and agent');
   const assembly = makeApp(app, { outdir: join(directory, 'cdk.out'), bundle: false, validate: false }).synth();
