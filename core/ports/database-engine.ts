@@ -321,7 +321,7 @@ export interface DatabaseStandby {
    * Makes a standby receive a primary's log, which keeps it for the standby by a slot of that name. Repeating it changes
    * nothing; another primary takes the place of the one before.
    *
-   * @throws SqlFailed when the server is not a standby
+   * @throws SqlFailed when the server is not a standby; SlotLost when the primary no longer has the log that it needs
    */
   standBehind(
     standby: DatabaseAddress,

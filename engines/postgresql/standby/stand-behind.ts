@@ -3,6 +3,7 @@ import { RejoinError } from '../../../core/errors';
 import type { DatabaseAddress } from '../../../core/ports/database-engine';
 import { shortSession, withSession, type ConnectionSource } from '../connection';
 import { connectionTo } from '../replication/connection-to';
+import { refuseRemovedLog } from './kept-log';
 import { keepLogFor } from './physical-slot';
 import { isPrimarySet, setPrimary } from './primary-setting';
 import { standbyState } from './standby-state';
@@ -11,7 +12,7 @@ import { standbyState } from './standby-state';
  * Lets a standby receive the log of a primary. The slot comes first, so that the log is kept from before the standby asks
  * for it.
  *
- * @throws SqlFailed when the server is not a standby
+ * @throws SqlFailed when the server is not a standby; SlotLost when the primary no longer has the log that it needs
  */
 export async function standBehind(
   source: ConnectionSource,
@@ -26,6 +27,7 @@ export async function standBehind(
   if (!(await withSession(source, standby, shortSession, (client) => isPrimarySet(client, setting)))) {
     await setPrimary(source, standby, setting);
   }
+  await refuseRemovedLog(source, standby, order.primary);
 }
 
 async function refusePrimary(client: Client, address: DatabaseAddress): Promise<void> {

@@ -62,19 +62,6 @@ async function follows(standby: TestServer, from: TestServer): Promise<void> {
 const slotsOf = (server: TestServer): Promise<unknown[]> =>
   run(server, 'SELECT slot_name, slot_type, active FROM pg_replication_slots ORDER BY slot_name');
 
-test('a server is a primary, and can stand behind nobody', async () => {
-  expect(await engine.standbyState(primary.address)).toEqual({
-    standby: false,
-    streaming: false,
-    receivedTo: null,
-    replayedTo: null,
-  });
-  await expect(
-    engine.standBehind(primary.address, { name: 'rejoin_node_1', primary: second.address }),
-  ).rejects.toMatchObject({ name: 'SqlFailed', message: expect.stringContaining('is a primary') as string });
-  await engine.promoteStandby(primary.address, { timeoutMs: 1_000 });
-});
-
 test('a copy of a primary is a standby that receives nothing by itself', async () => {
   expect(await engine.standbyState(second.address)).toMatchObject({ standby: true, streaming: false });
   expect(await slotsOf(second)).toEqual([]);
@@ -199,10 +186,15 @@ test('a copy of a standby is a standby of its own, without the slots and the pri
   expect(await engine.streamingFollowers(second.address)).toEqual(['rejoin_node_3', 'rejoin_node_3_r1']);
 });
 
-test('a standby is forgotten though it streams, and nobody minds one that was never there', async () => {
-  await engine.forgetStandby(second.address, 'rejoin_node_3');
-  await engine.forgetStandby(second.address, 'rejoin_node_3');
-  await engine.forgetStandby(second.address, 'rejoin_node_9');
-  expect(await slotsOf(second)).toEqual([{ slot_name: 'rejoin_node_3_r1', slot_type: 'physical', active: true }]);
-  await state(third, ({ streaming }) => !streaming);
+test('a standby that needs log which its primary has removed is refused by name', async () => {
+  const late = await started('node-5', second);
+  for (let segment = 0; segment < 3; segment += 1) {
+    await run(second, 'INSERT INTO item SELECT max(id) + 1, $$more$$ FROM item; SELECT pg_switch_wal()');
+    await run(second, 'CHECKPOINT');
+  }
+  const order = { name: 'rejoin_node_5', primary: second.address };
+  await expect(engine.standBehind(late.address, order)).rejects.toMatchObject({
+    name: 'SlotLost',
+    message: expect.stringContaining("needs the log of 'node-2' from") as string,
+  });
 });
