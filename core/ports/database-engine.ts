@@ -321,7 +321,8 @@ export interface DatabaseStandby {
    * Makes a standby receive a primary's log, which keeps it for the standby by a slot of that name. Repeating it changes
    * nothing; another primary takes the place of the one before.
    *
-   * @throws SqlFailed when the server is not a standby; SlotLost when the primary no longer has the log that it needs
+   * @throws SqlFailed when the server is not a standby, or has received log that the primary never had; SlotLost when the
+   * primary no longer has the log that it needs
    */
   standBehind(
     standby: DatabaseAddress,

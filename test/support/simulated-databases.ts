@@ -348,6 +348,9 @@ export class SimulatedDatabases implements DatabaseEngine {
       throw new RejoinError('SqlFailed', `node '${standby.nodeId}' is a primary, so it can stand behind nobody`);
     }
     const primary = this.at(order.primary);
+    if (server.log > primary.log) {
+      throw new RejoinError('SqlFailed', `node '${standby.nodeId}' has log that '${order.primary.nodeId}' never had`);
+    }
     primary.standbySlots.add(order.name);
     server.behind = { name: order.name, primary: primary.address };
     this.servers.replicate();

@@ -4,6 +4,7 @@ import type { DatabaseAddress } from '../../../core/ports/database-engine';
 import { shortSession, withSession, type ConnectionSource } from '../connection';
 import { connectionTo } from '../replication/connection-to';
 import { refuseRemovedLog } from './kept-log';
+import { refuseOtherHistory } from './other-history';
 import { keepLogFor } from './physical-slot';
 import { isPrimarySet, setPrimary } from './primary-setting';
 import { standbyState } from './standby-state';
@@ -12,7 +13,7 @@ import { standbyState } from './standby-state';
  * Lets a standby receive the log of a primary. The slot comes first, so that the log is kept from before the standby asks
  * for it.
  *
- * @throws SqlFailed when the server is not a standby; SlotLost when the primary no longer has the log that it needs
+ * @throws SqlFailed when the server is not a standby, or has log that the primary never had; SlotLost when the primary no longer has the log that it needs
  */
 export async function standBehind(
   source: ConnectionSource,
@@ -23,6 +24,7 @@ export async function standBehind(
     await refusePrimary(client, standby);
     return { conninfo: await connectionTo(source, client, order), slot: order.name };
   });
+  await refuseOtherHistory(source, standby, order.primary);
   await withSession(source, order.primary, shortSession, (client) => keepLogFor(client, order.name));
   if (!(await withSession(source, standby, shortSession, (client) => isPrimarySet(client, setting)))) {
     await setPrimary(source, standby, setting);

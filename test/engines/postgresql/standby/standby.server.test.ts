@@ -198,3 +198,21 @@ test('a standby that needs log which its primary has removed is refused by name'
     message: expect.stringContaining("needs the log of 'node-2' from") as string,
   });
 });
+
+test('a standby that has more than its new primary had is refused by name, and its settings stay', async () => {
+  const fourth = servers.find((server) => server.address.nodeId === 'node-4') ?? third;
+  await engine.forgetStandby(second.address, 'rejoin_node_3');
+  await state(third, ({ streaming }) => !streaming);
+  await follows(fourth, second);
+  await second.kill();
+  await engine.promoteStandby(third.address, { timeoutMs: 20_000 });
+  const before = await run(fourth, 'SHOW primary_conninfo');
+  await expect(
+    engine.standBehind(fourth.address, { name: 'rejoin_node_3_r1', primary: third.address }),
+  ).rejects.toMatchObject({
+    name: 'SqlFailed',
+    message: expect.stringMatching(/node 'node-4' has received log up to .* of 'node-3' up to .* only/) as string,
+  });
+  expect(await run(fourth, 'SHOW primary_conninfo')).toEqual(before);
+  expect(await slotsOf(third)).toEqual([]);
+});
