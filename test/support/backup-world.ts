@@ -138,7 +138,8 @@ export class BackupWorld {
   }
 
   private ports(): Record<string, unknown> {
-    const { clock, store, databases, backups, evidence, published, settings, machines, managed, dns } = this.cluster;
+    const { clock, store, databases, backups, evidence, published, settings, machines, managed, statusAlarms, dns } =
+      this.cluster;
     const ports: Record<string, object> = {
       clock,
       ledger: new RunLedger(store, clock),
@@ -149,6 +150,7 @@ export class BackupWorld {
       backups,
       evidence,
       machines,
+      statusAlarms,
       managedDatabases: managed,
       dns,
       codec: simulatedCodec,
