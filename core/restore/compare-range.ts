@@ -1,12 +1,21 @@
 import type { RowRange } from '../cluster/manifest';
 import type { Clock } from '../ports/clock';
+import type { LogPosition } from '../cluster/position';
 import type { DatabaseAddress, DatabaseEngine, KeyDigest } from '../ports/database-engine';
-import { catchUp, type CatchUpDatabases, type ShardRoute } from './catch-up';
 import { judgeRow, maxRetries, proofDistanceMs, type RowLook, type RowSeen } from './row-verdict';
 
+/** Two servers that hold the same rows. */
+export interface ComparedSides {
+  readonly shard: string;
+  readonly source: DatabaseAddress;
+  readonly target: DatabaseAddress;
+}
+
 export interface ComparePorts {
-  readonly databases: CatchUpDatabases & Pick<DatabaseEngine, 'checksum' | 'digests' | 'rowDigests'>;
+  readonly databases: Pick<DatabaseEngine, 'writeMarker' | 'checksum' | 'digests' | 'rowDigests'>;
   readonly clock: Clock;
+  /** Brings the target to where the source's log was, or waits until it is there. False: `mayGoOn` said no before that. */
+  readonly letFollow: (to: LogPosition, mayGoOn: () => boolean) => Promise<boolean>;
 }
 
 /** A range as its first comparison found it. */
@@ -35,43 +44,41 @@ const maxProvedKeys = 256;
 /**
  * Compares a range by content while both sides change (rule 12).
  *
- * Read the source, note where its log is, let the target get there, read the target. The target moves because this very
- * call applies the shard's changes: nobody else does while a shard is compared, so neither a lock nor a running pass has
- * to be agreed on, and a wait is as short as the log is. Shards are compared beside each other, the ranges of one after
- * each other.
+ * Read the source, note where its log is, let the target get there, read the target. Where the target is filled by rows, it
+ * moves because this very call applies the shard's changes: nobody else does while a shard is compared, so neither a lock
+ * nor a running pass has to be agreed on, and a wait is as short as the log is. Shards are compared beside each other, the
+ * ranges of one after each other.
  *
  * @returns null when `mayGoOn` said no before both sides were read; nothing is lost but the reading
  */
 export async function compareRange(
   ports: ComparePorts,
-  route: ShardRoute,
+  sides: ComparedSides,
   range: RowRange,
   mayGoOn: () => boolean,
 ): Promise<ComparedRange | null> {
   const { databases } = ports;
-  const before = await databases.checksum(route.source, range);
-  if (!(await letTargetFollow(ports, route, mayGoOn))) {
+  const before = await databases.checksum(sides.source, range);
+  if (!(await letTargetFollow(ports, sides, mayGoOn))) {
     return null;
   }
-  const after = await databases.checksum(route.target, range);
+  const after = await databases.checksum(sides.target, range);
   if (before.rows === after.rows && before.high === after.high && before.low === after.low) {
     return { range, rows: before.rows, suspects: [] };
   }
-  const wanted = await databases.digests(route.source, range);
-  if (!(await letTargetFollow(ports, route, mayGoOn))) {
+  const wanted = await databases.digests(sides.source, range);
+  if (!(await letTargetFollow(ports, sides, mayGoOn))) {
     return null;
   }
-  return { range, rows: wanted.length, suspects: differingKeys(wanted, await databases.digests(route.target, range)) };
+  return { range, rows: wanted.length, suspects: differingKeys(wanted, await databases.digests(sides.target, range)) };
 }
 
 /**
  * A slot is read from the log on disk. The marker's commit brings there whatever a session could see before it, also commits
  * that did not wait for the disk.
  */
-async function letTargetFollow(ports: ComparePorts, route: ShardRoute, mayGoOn: () => boolean): Promise<boolean> {
-  const to = await ports.databases.writeMarker(route.source, route.shard);
-  const { reached } = await catchUp(ports.databases, route, to, mayGoOn);
-  return reached;
+async function letTargetFollow(ports: ComparePorts, sides: ComparedSides, mayGoOn: () => boolean): Promise<boolean> {
+  return ports.letFollow(await ports.databases.writeMarker(sides.source, sides.shard), mayGoOn);
 }
 
 /** The keys that only one side has, or whose rows differ. */
@@ -106,7 +113,7 @@ interface Suspect {
  */
 export async function judgeRanges(
   ports: ComparePorts,
-  route: ShardRoute,
+  sides: ComparedSides,
   compared: readonly ComparedRange[],
   mayGoOn: () => boolean,
 ): Promise<readonly JudgedRange[] | null> {
@@ -125,7 +132,7 @@ export async function judgeRanges(
     .flatMap((of) => of.suspects.map((key): Suspect => ({ of, key, looks: [] })));
   for (let attempt = 0; open.length > 0; attempt += 1) {
     const startedMs = ports.clock.nowMs();
-    if (!(await lookAt(ports, route, open, mayGoOn))) {
+    if (!(await lookAt(ports, sides, open, mayGoOn))) {
       return null;
     }
     const judged = open.map((suspect) => ({ suspect, verdict: judgeRow(suspect.looks) }));
@@ -146,14 +153,14 @@ export async function judgeRanges(
 /** One look at each row, all of them around the same wait. @returns whether there was time for it */
 async function lookAt(
   ports: ComparePorts,
-  route: ShardRoute,
+  sides: ComparedSides,
   suspects: readonly Suspect[],
   mayGoOn: () => boolean,
 ): Promise<boolean> {
   const read = (side: 'source' | 'target'): Promise<ReadonlyMap<Suspect, RowSeen>> =>
-    readRows(ports, route[side], suspects);
+    readRows(ports, sides[side], suspects);
   const before = await read('source');
-  if (!(await letTargetFollow(ports, route, mayGoOn))) {
+  if (!(await letTargetFollow(ports, sides, mayGoOn))) {
     return false;
   }
   const target = await read('target');

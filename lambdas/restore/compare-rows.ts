@@ -8,14 +8,9 @@ import type { DatabaseEngine } from '../../core/ports/database-engine';
 import type { Objects } from '../../core/ports/objects';
 import type { Registry } from '../../core/ports/registry';
 import type { Settings } from '../../core/ports/surroundings';
-import type { CatchUpDatabases, ShardRoute } from '../../core/restore/catch-up';
-import {
-  compareRange,
-  judgeRanges,
-  type ComparedRange,
-  type ComparePorts,
-  type JudgedRange,
-} from '../../core/restore/compare-range';
+import { catchUp, type CatchUpDatabases, type ShardRoute } from '../../core/restore/catch-up';
+import type { ComparePorts, JudgedRange } from '../../core/restore/compare-range';
+import { compareRanges } from '../../core/restore/compare-ranges';
 import { routeOf } from '../../core/restore/route';
 import { RunKeys, type ComparisonPlace } from '../../core/restore/run-keys';
 import {
@@ -49,9 +44,6 @@ const inputSchema = z.strictObject({
 });
 type Input = z.infer<typeof inputSchema>;
 
-/** Rows judged together, and ranges compared before they are: what a call that is cut off has to do again. */
-const suspectsAtOnce = 512;
-const rangesAtOnce = 64;
 /** Left for the range that was begun: reading it on both sides, and up to six looks at its rows. */
 const reserveMs = 180_000;
 
@@ -70,46 +62,22 @@ export const makeStep = (ports: Ports) =>
       const addresses = new AddressBook(clusters, ports.settings);
       const route = await routeOf({ clusters, addresses, settings: ports.settings }, input);
       const ranges = await rangesOf(ports, clusters, route, input);
-      const mayGoOn = (): boolean => context.remainingMs() > reserveMs;
-      let seen = input.soFar ?? nothingSeen(route.shard);
-      while (seen.next !== null) {
-        const batch = await compareBatch(ports, route, ranges.slice(seen.next), mayGoOn);
-        if (batch === null) {
-          return seen;
-        }
-        await note(ports.backups, { ...input, shard: route.shard }, seen.next, batch);
-        seen = withBatch(seen, batch, ranges.length);
-      }
-      return seen;
+      return compareRanges(
+        {
+          databases: ports.databases,
+          clock: ports.clock,
+          letFollow: async (to, mayGoOn) => (await catchUp(ports.databases, route, to, mayGoOn)).reached,
+        },
+        {
+          sides: route,
+          ranges,
+          soFar: input.soFar,
+          mayGoOn: () => context.remainingMs() > reserveMs,
+          note: (first, batch) => note(ports.backups, { ...input, shard: route.shard }, first, batch),
+        },
+      );
     },
   );
-
-/**
- * Compares ranges until enough rows differ to be judged together: each judgement waits, so the fewer the better.
- *
- * @returns null when there was no time for it
- */
-async function compareBatch(
-  ports: Ports,
-  route: ShardRoute,
-  ranges: readonly RowRange[],
-  mayGoOn: () => boolean,
-): Promise<readonly JudgedRange[] | null> {
-  const compared: ComparedRange[] = [];
-  let suspects = 0;
-  for (const range of ranges) {
-    if (!mayGoOn() || suspects >= suspectsAtOnce || compared.length >= rangesAtOnce) {
-      break;
-    }
-    const found = await compareRange(ports, route, range, mayGoOn);
-    if (found === null) {
-      break;
-    }
-    compared.push(found);
-    suspects += found.suspects.length;
-  }
-  return compared.length === 0 && ranges.length > 0 ? null : judgeRanges(ports, route, compared, mayGoOn);
-}
 
 /** Lists unequal rows where the repair finds them. @param first the number of the batch's first range */
 async function note(
@@ -129,23 +97,6 @@ async function note(
       await writeJson(objects, keys.unequalRange(place, first + index), unequal);
     }
   }
-}
-
-function withBatch(seen: Comparison, batch: readonly JudgedRange[], ranges: number): Comparison {
-  const sum = (of: (judged: JudgedRange) => number): number => batch.reduce((total, judged) => total + of(judged), 0);
-  const next = (seen.next ?? 0) + batch.length;
-  return {
-    shard: seen.shard,
-    next: next < ranges ? next : null,
-    rows: seen.rows + sum((judged) => judged.rows),
-    unequal: seen.unequal + sum((judged) => (judged.unequal.length > 0 ? 1 : 0)),
-    differing: seen.differing + sum((judged) => judged.unequal.length),
-    unproved: seen.unproved + sum((judged) => judged.unproved),
-  };
-}
-
-function nothingSeen(shard: string): Comparison {
-  return { shard, next: 0, rows: 0, unequal: 0, differing: 0, unproved: 0 };
 }
 
 /** Cut anew from what the primary has now: since the backup, a range may have grown without limit. */
