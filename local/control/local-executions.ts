@@ -169,7 +169,8 @@ function executionArn(machine: StateMachine, name: string): string {
   return `${machine.arn.replace(':stateMachine:', ':execution:')}:${name}`;
 }
 
-function stateEvent(event: HistoryEvent): StateEvent {
+/** An event as visits are told by. */
+export function stateEvent(event: HistoryEvent): StateEvent {
   return {
     id: event.id,
     previousEventId: event.previousEventId,

@@ -1,22 +1,17 @@
-import { Template } from 'aws-cdk-lib/assertions';
 import type { Construct } from 'constructs';
-import { compressSync, uncompressSync } from 'lz4-napi';
-import type { Codec } from '../../core/backup/codec';
+import { lz4 } from '../../adapters/codec';
 import type { Json, JsonObject } from '../../core/json';
 import { Leases } from '../../core/lease/lease';
 import { RunLedger } from '../../core/ledger/run-ledger';
 import type { ExecutionRecord, MetricValue } from '../../core/ports/surroundings';
 import type { Ablation } from '../../core/restore/ablation';
-import type { StepHandler } from '../../core/step/define-step';
 import { ChangeBackup } from '../../lib/workflows/change-backup';
 import { FullBackup } from '../../lib/workflows/full-backup';
 import { NodeRecovery } from '../../lib/workflows/node-recovery';
 import { RegisterCluster } from '../../lib/workflows/register-cluster';
-import { startExecution, StateError, type Execution, type TaskCall } from '../../local/states/execution';
-import { loadStateMachine, type StateMachine } from '../../local/states/state-machine';
-import { definitionOf } from '../lib/support/definition-of';
-import { stackForTest } from '../lib/support/surroundings-for-test';
-import { Killed, mortal, type Death } from './mortal-calls';
+import { startExecution, type Execution, type TaskCall } from '../../local/states/execution';
+import { answerTask, deployMachine, itemsIn, stepOf, type DeployedMachine } from './deployed-machine';
+import { mortal, type Death } from './mortal-calls';
 import { cluster, SimulatedCluster, type SimulatedClusterOptions } from './simulated-cluster';
 
 const constructs = {
@@ -27,47 +22,14 @@ const constructs = {
 } as const satisfies Record<string, new (scope: Construct, id: string) => Construct>;
 export type MachineName = keyof typeof constructs;
 
-interface Deployed {
-  readonly machine: StateMachine;
-  /** The step's file of each function, by the name that the definition calls it. */
-  readonly entries: ReadonlyMap<string, string>;
-}
+const deployed = new Map<MachineName, DeployedMachine>();
 
-const deployed = new Map<MachineName, Deployed>();
-
-/** A machine as it is synthesized: made once, for it takes a second. */
-function deploy(name: MachineName): Deployed {
-  const earlier = deployed.get(name);
-  if (earlier !== undefined) {
-    return earlier;
-  }
-  const stack = stackForTest();
-  new constructs[name](stack, 'Machine');
-  const template = Template.fromStack(stack);
-  const functions = template.findResources('AWS::Lambda::Function') as Record<
-    string,
-    { readonly Metadata?: Readonly<Record<string, string>> }
-  >;
-  const made = {
-    machine: loadStateMachine({
-      name: `rejoin-${name}`,
-      arn: `arn:aws:states:eu-central-1:111122223333:stateMachine:rejoin-${name}`,
-      definition: definitionOf(template),
-    }),
-    entries: new Map(
-      Object.entries(functions).map(([id, { Metadata }]) => [`<${id}>`, Metadata?.['rejoin:entry'] ?? '']),
-    ),
-  };
+/** Made once each. */
+function deploy(name: MachineName): DeployedMachine {
+  const made = deployed.get(name) ?? deployMachine(name, (stack) => new constructs[name](stack, 'Machine'));
   deployed.set(name, made);
   return made;
 }
-
-/** Does not leave the thread, as the real one does: a virtual clock takes that for a wait, and runs ahead. */
-const simulatedCodec: Codec = {
-  name: 'lz4',
-  compress: async (raw) => compressSync(raw),
-  decompress: async (stored) => uncompressSync(stored),
-};
 
 /** Which calls of which ports a death counts. */
 const mortalPorts = ['ledger', 'leases', 'registry', 'databases', 'backups', 'executions', 'events'];
@@ -107,11 +69,7 @@ export class BackupWorld {
         clock: this.cluster.clock,
         random: { next: () => 0.5 },
         tasks: { run: (call) => this.call(machine, call) },
-        objects: {
-          getObject: async (_bucket, key) => this.cluster.backups.read(key),
-          listObjects: async () => [],
-          putObject: async (_bucket, key, body) => this.cluster.backups.write(key, body),
-        },
+        objects: itemsIn(this.cluster.backups),
       },
     });
     this.executions.set(`${machine}/${name}`, execution);
@@ -119,22 +77,8 @@ export class BackupWorld {
   }
 
   private async call(machine: MachineName, call: TaskCall): Promise<Json> {
-    const { FunctionName: name, Payload: event } = call.arguments as { FunctionName: string; Payload: Json };
-    const entry = deploy(machine).entries.get(name) ?? '';
     await this.onStep(call.stateName);
-    const module = (await import(`../../${entry.replace(/\.ts$/, '')}`)) as {
-      makeStep: (ports: unknown) => StepHandler<Json>;
-    };
-    try {
-      const result = await module.makeStep(this.ports())(event, { getRemainingTimeInMillis: () => 840_000 });
-      return { Payload: JSON.parse(JSON.stringify(result)) as Json, StatusCode: 200, ExecutedVersion: '$LATEST' };
-    } catch (thrown) {
-      if (thrown instanceof Killed) {
-        throw new StateError('Sandbox.Timedout', thrown.message);
-      }
-      const { name: errorType, message } = thrown as Error;
-      throw new StateError(errorType, JSON.stringify({ errorType, errorMessage: message }));
-    }
+    return answerTask(deploy(machine), call, (entry) => stepOf(entry, this.ports()));
   }
 
   private ports(): Record<string, unknown> {
@@ -153,7 +97,7 @@ export class BackupWorld {
       statusAlarms,
       managedDatabases: managed,
       dns,
-      codec: simulatedCodec,
+      codec: lz4,
       ablations: this.ablations,
       prober: { probe: async () => 'timed out' },
       events: { publish: async (event: (typeof published.events)[number]) => void published.events.push(event) },

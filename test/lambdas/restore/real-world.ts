@@ -1,6 +1,5 @@
-import { Template } from 'aws-cdk-lib/assertions';
 import { Fail, Pass, Succeed } from 'aws-cdk-lib/aws-stepfunctions';
-import { Duration } from 'aws-cdk-lib';
+import { Duration, type Stack } from 'aws-cdk-lib';
 import type { Client } from 'pg';
 import { lz4 } from '../../../adapters/codec';
 import { ClusterRegistry } from '../../../core/cluster/cluster-registry';
@@ -12,17 +11,14 @@ import { Leases } from '../../../core/lease/lease';
 import { RunLedger } from '../../../core/ledger/run-ledger';
 import type { DatabaseAddress, DatabaseEngine } from '../../../core/ports/database-engine';
 import type { Strategy } from '../../../core/restore/work-order';
-import type { StepHandler } from '../../../core/step/define-step';
 import { postgresEngine } from '../../../engines/postgresql/engine';
 import { Workflow } from '../../../lib/constructs/workflow';
 import { ChangeBackup } from '../../../lib/workflows/change-backup';
 import { FullBackup } from '../../../lib/workflows/full-backup';
 import { RestoreRows } from '../../../lib/workflows/restore-rows';
 import { systemClock } from '../../../adapters/system-clock';
-import { startExecution, StateError, type Execution, type TaskCall } from '../../../local/states/execution';
-import { loadStateMachine, type StateMachine } from '../../../local/states/state-machine';
-import { definitionOf } from '../../lib/support/definition-of';
-import { stackForTest } from '../../lib/support/surroundings-for-test';
+import { startExecution, type Execution, type TaskCall } from '../../../local/states/execution';
+import { answerTask, deployMachine, itemsIn, stepOf, type DeployedMachine } from '../../support/deployed-machine';
 import { startTestServer, testClient, type TestServer } from '../../support/postgres';
 import { SimulatedObjects } from '../../support/simulated-objects';
 import { SimulatedRegistry } from '../../support/simulated-registry';
@@ -62,46 +58,35 @@ function tablesOf(schema: string): string {
         FROM generate_series(1, 6000) id`;
 }
 
-interface Deployed {
-  readonly machine: StateMachine;
-  readonly entries: ReadonlyMap<string, string>;
-}
 type MachineName = 'full-backup' | 'change-backup' | 'restore';
 
-function deploy(name: MachineName): Deployed {
-  const stack = stackForTest();
-  if (name === 'restore') {
-    new Workflow(stack, 'Machine', {
-      name: 'node-recovery',
-      comment: 'The restore of rows by itself',
-      timeout: Duration.hours(1),
-      definition: (workflow) => {
-        const failed = Fail.jsonata(workflow, 'Failed', {
-          error: '{% $failure.Error %}',
-          cause: '{% $failure.Cause %}',
-        });
-        const rows = new RestoreRows(workflow, 'Rows', { otherwise: failed });
-        const variables = ['cluster', 'replacement', 'strategy', 'shards', 'lostShards'];
-        const assign = Object.fromEntries(variables.map((variable) => [variable, `{% $states.input.${variable} %}`]));
-        rows.end.next(Succeed.jsonata(workflow, 'Restored', { outputs: '{% $restored %}' }));
-        return Pass.jsonata(workflow, 'Begin', { assign }).next(rows.start);
-      },
-    });
-  } else {
-    new { 'full-backup': FullBackup, 'change-backup': ChangeBackup }[name](stack, 'Machine');
-  }
-  const template = Template.fromStack(stack);
-  const functions = template.findResources('AWS::Lambda::Function') as Record<
-    string,
-    { readonly Metadata?: Readonly<Record<string, string>> }
-  >;
-  const arn = `arn:aws:states:eu-central-1:111122223333:stateMachine:rejoin-${name}`;
-  return {
-    machine: loadStateMachine({ name: `rejoin-${name}`, arn, definition: definitionOf(template) }),
-    entries: new Map(
-      Object.entries(functions).map(([id, { Metadata }]) => [`<${id}>`, Metadata?.['rejoin:entry'] ?? '']),
-    ),
-  };
+function deploy(name: MachineName): DeployedMachine {
+  return deployMachine(name, (stack) => {
+    if (name === 'restore') {
+      restoreAlone(stack);
+    } else {
+      new { 'full-backup': FullBackup, 'change-backup': ChangeBackup }[name](stack, 'Machine');
+    }
+  });
+}
+
+function restoreAlone(stack: Stack): void {
+  new Workflow(stack, 'Machine', {
+    name: 'node-recovery',
+    comment: 'The restore of rows by itself',
+    timeout: Duration.hours(1),
+    definition: (workflow) => {
+      const failed = Fail.jsonata(workflow, 'Failed', {
+        error: '{% $failure.Error %}',
+        cause: '{% $failure.Cause %}',
+      });
+      const rows = new RestoreRows(workflow, 'Rows', { otherwise: failed });
+      const variables = ['cluster', 'replacement', 'strategy', 'shards', 'lostShards'];
+      const assign = Object.fromEntries(variables.map((variable) => [variable, `{% $states.input.${variable} %}`]));
+      rows.end.next(Succeed.jsonata(workflow, 'Restored', { outputs: '{% $restored %}' }));
+      return Pass.jsonata(workflow, 'Begin', { assign }).next(rows.start);
+    },
+  });
 }
 
 /**
@@ -114,7 +99,7 @@ export class RealWorld {
   readonly registry = new ClusterRegistry(this.store);
   /** Called before each step, with its state's name. */
   onStep: (state: string) => Promise<void> = async () => undefined;
-  private readonly deployed = new Map<MachineName, Deployed>();
+  private readonly deployed = new Map<MachineName, DeployedMachine>();
   private number = 0;
 
   private constructor(
@@ -268,24 +253,19 @@ export class RealWorld {
           },
         },
         tasks: { run: (call) => this.call(deployed, call) },
-        objects: {
-          getObject: async (_bucket, key) => this.backups.read(key),
-          listObjects: async () => [],
-          putObject: async (_bucket, key, body) => this.backups.write(key, body),
-        },
+        objects: itemsIn(this.backups),
       },
     }).finished;
   }
 
-  private async call(deployed: Deployed, call: TaskCall): Promise<Json> {
-    const { FunctionName: name, Payload: event } = call.arguments as { FunctionName: string; Payload: Json };
-    const entry = deployed.entries.get(name) ?? '';
+  private async call(deployed: DeployedMachine, call: TaskCall): Promise<Json> {
     await this.onStep(call.stateName);
-    const module = (await import(`../../../${entry.replace(/\.ts$/, '')}`)) as {
-      makeStep: (ports: unknown) => StepHandler<Json>;
-    };
+    return answerTask(deployed, call, (entry) => stepOf(entry, this.ports()));
+  }
+
+  private ports() {
     const clock = systemClock;
-    const ports = {
+    return {
       clock,
       ledger: new RunLedger(this.store, clock),
       leases: new Leases(this.store, clock),
@@ -304,13 +284,6 @@ export class RealWorld {
         running: async () => [],
       },
     };
-    try {
-      const result = await module.makeStep(ports)(event, { getRemainingTimeInMillis: () => 840_000 });
-      return { Payload: JSON.parse(JSON.stringify(result)) as Json, StatusCode: 200, ExecutedVersion: '$LATEST' };
-    } catch (thrown) {
-      const { name: errorType, message } = thrown as Error;
-      throw new StateError(errorType, JSON.stringify({ errorType, errorMessage: message }));
-    }
   }
 }
 
