@@ -13,6 +13,8 @@ export interface StrategyFacts {
   readonly backups: readonly BackupItem[];
   /** The newest volume snapshot, or the newest snapshot of the managed instance. */
   readonly snapshot: Snapshot | null;
+  /** Replicated: since when the log is kept with which a snapshot is caught up; null: since ever. */
+  readonly logKeptFromMs: number | null;
   readonly maxBackupAgeDays: number;
   readonly nowMs: number;
 }
@@ -85,8 +87,9 @@ function fromRows(facts: StrategyFacts): Strategy {
   };
 }
 
-function fromVolume({ snapshot, nowMs }: StrategyFacts): Strategy {
-  if (snapshot !== null && nowMs - snapshot.takenAtMs <= maxVolumeSnapshotAgeMs) {
+function fromVolume({ snapshot, logKeptFromMs, nowMs }: StrategyFacts): Strategy {
+  const logIsGone = snapshot !== null && snapshot.takenAtMs < (logKeptFromMs ?? 0);
+  if (snapshot !== null && !logIsGone && nowMs - snapshot.takenAtMs <= maxVolumeSnapshotAgeMs) {
     const age = `${((nowMs - snapshot.takenAtMs) / hourMs).toFixed(1)} hours old`;
     return {
       kind: 'volume snapshot',
@@ -96,7 +99,9 @@ function fromVolume({ snapshot, nowMs }: StrategyFacts): Strategy {
     };
   }
   const why =
-    snapshot === null ? 'there is no volume snapshot' : `volume snapshot ${snapshot.snapshotId} is older than a day`;
+    snapshot === null
+      ? 'there is no volume snapshot'
+      : `volume snapshot ${snapshot.snapshotId} is older than ${logIsGone ? 'the log that is still kept' : 'a day'}`;
   return { kind: 'survivor', reason: `${why}: a standby is copied`, backupId: null, snapshotId: null };
 }
 

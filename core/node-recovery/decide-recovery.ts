@@ -41,7 +41,7 @@ const rules: readonly Rule[] = [
   condition,
   majority,
   antiFlap,
-  layout,
+  standbys,
   twoCopies,
   survivors,
   preflight,
@@ -100,12 +100,12 @@ function condition({ input, nodes, judgement }: RecoveryFacts): RecoveryDecision
 }
 
 /** Its shards are never left with a single copy on purpose, so each needs two that answer to begin with (rule 16). */
-function twoCopies({ input, shards, silent }: RecoveryFacts): RecoveryDecision | null {
+function twoCopies({ layout, input, shards, silent }: RecoveryFacts): RecoveryDecision | null {
   const mine = shards.filter((shard) => shard.primary === input.nodeId || shard.follower === input.nodeId);
   const weak = mine.find(
     (shard) => shard.state !== 'in sync' || silent.includes(otherOwner(shard, input.nodeId) ?? ''),
   );
-  if (!input.planned || weak === undefined) {
+  if (layout === 'replicated' || !input.planned || weak === undefined) {
     return null;
   }
   const why =
@@ -153,18 +153,35 @@ function antiFlap({ input, nodes, nowMs, policy }: RecoveryFacts): RecoveryDecis
     : null;
 }
 
-/** What this version can't bring back is refused before anything is changed. */
-function layout(facts: RecoveryFacts): RecoveryDecision | null {
-  return facts.layout === 'sharded'
-    ? null
-    : refuse(
-        `cluster '${facts.input.cluster}' is ${facts.layout}: its nodes are not restored by this version; fence ${facts.input.nodeId} and rebuild it from a volume snapshot by hand`,
-      );
+/** What physical standbys need: a machine with a volume, and a primary to stand behind. */
+function standbys({ layout, input, nodes, shards, silent }: RecoveryFacts): RecoveryDecision | null {
+  if (layout !== 'replicated') {
+    return null;
+  }
+  const { cluster, nodeId, planned } = input;
+  if (nodes.find((node) => node.id === nodeId)?.machineKind === 'rds') {
+    return refuse(
+      `cluster '${cluster}' is replicated, and ${nodeId} is an RDS instance: RDS replaces its replicas itself`,
+    );
+  }
+  const primary = shards[0]?.primary;
+  if (primary === nodeId) {
+    return planned
+      ? refuse(
+          `${nodeId} is the primary of cluster '${cluster}': make another node the primary first, then start the planned replacement again`,
+        )
+      : null;
+  }
+  return primary === undefined || silent.includes(primary)
+    ? refuse(
+        `the primary ${primary ?? 'of the cluster'} is silent too, and ${nodeId} can only be made anew behind a primary; recover ${primary ?? 'it'} first`,
+      )
+    : null;
 }
 
 /** Without a living owner, only a backup is left, and it ends with the last capture of changes. */
-function survivors({ input, shards, silent, losses }: RecoveryFacts): RecoveryDecision | null {
-  const lost = input.planned ? [] : shardsWithoutSurvivor(shards, input.nodeId, silent);
+function survivors({ layout, input, shards, silent, losses }: RecoveryFacts): RecoveryDecision | null {
+  const lost = layout === 'replicated' || input.planned ? [] : shardsWithoutSurvivor(shards, input.nodeId, silent);
   const [first] = lost;
   if (first === undefined) {
     return null;

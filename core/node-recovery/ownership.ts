@@ -94,6 +94,14 @@ export function shardAfterPromotion(shard: Shard, follower: string, fence: Omit<
   return takenOver(shard, follower, { ...fence, atMs: nowMs }, shard.primary);
 }
 
+/**
+ * The shard's item once a physical standby is its primary, behind the fence of the old one's machine: it has all that it
+ * received, and whoever else stands behind it is a copy that this item does not count.
+ */
+export function shardAfterStandbyPromotion(shard: Shard, standby: string, fence: Fence): Shard {
+  return takenOver(shard, standby, fence, shard.primary);
+}
+
 /** Its only owner from now on is `primary`, fenced from whoever was it before. */
 function takenOver(shard: Shard, primary: string, fence: Fence, lostOwner: string): Shard {
   const { epoch, version } = shard;
@@ -148,10 +156,15 @@ export function shardAfterSuccession(shard: Shard, successor: string): Shard {
 
 /** The shard's item once its follower has confirmed a marker that was written after it was listed as synchronous. */
 export function shardInSync(shard: Shard): Shard {
-  const { id, schemas, epoch, primary, follower, fence } = shard;
-  if (follower === null) {
-    throw new RangeError(`${id} has no follower that could be in sync`);
+  if (shard.follower === null) {
+    throw new RangeError(`${shard.id} has no follower that could be in sync`);
   }
+  return shardWithStandby(shard);
+}
+
+/** The shard's item once a standby in the place of the one that was lost has proved that it has every row. */
+export function shardWithStandby(shard: Shard): Shard {
+  const { id, schemas, epoch, primary, follower, fence } = shard;
   return { id, schemas, epoch, primary, follower, version: shard.version + 1, state: 'in sync', fence };
 }
 

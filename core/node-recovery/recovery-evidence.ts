@@ -8,10 +8,11 @@ import { fenceSchema, type Fence, type Shard } from '../cluster/items';
 
 /** What the rows part leaves behind. */
 export const restoredSchema = z.object({
-  workKey: z.string(),
-  rows: z.number(),
-  bytes: z.number(),
-  chunks: z.number(),
+  /** Null, as the three below, where a volume was restored: nobody chooses or counts its rows. */
+  workKey: z.string().nullable(),
+  rows: z.number().nullable(),
+  bytes: z.number().nullable(),
+  chunks: z.number().nullable(),
   passes: z.array(passSummarySchema),
   rowsRepaired: z.number(),
   comparedRows: z.number(),
@@ -26,6 +27,7 @@ export interface RecoveryTrace {
   readonly outcome: EvidenceFacts['ending']['outcome'];
   readonly startedAtMs: number;
   readonly durability: 'synchronous' | 'asynchronous';
+  readonly layout: 'sharded' | 'replicated';
   /** The ids of the shards that were recovered. */
   readonly recovered: readonly string[];
   /** Those besides of which only a backup was left. */
@@ -140,8 +142,8 @@ function milestonesOf({ startedAtMs, visits, outcome }: RecoveryTrace, fences: E
   return {
     fenced: left('Prove that the failed machine is stopped') ?? left('Prove that the replaced machine is stopped'),
     trafficRestored: promotedAtMs ?? left('Promote the surviving owners'),
-    inSync: left('Compare rows with the survivor'),
-    joined: outcome === 'recovered' ? left('Hand over to native replication') : null,
+    inSync: left('Compare rows with the survivor') ?? left('Compare all rows with the primary'),
+    joined: outcome === 'recovered' ? (left('Hand over to native replication') ?? left('Join the cluster')) : null,
   };
 }
 
@@ -156,9 +158,17 @@ function checksOf(trace: RecoveryTrace, fences: Evidence['fences']): readonly Ch
   const old = shards.filter((shard) => shard.primary === nodeId || shard.follower === nodeId);
   const machine = fences.filter(({ of, fence }) => of === nodeId && fence.kind === 'machine');
   const opened = openedOf(trace.records);
+  const standbys = trace.records.filter((record) => record.step === 'join-standby' && record.ok);
   return [
-    check('shards with two owners in sync', recovered.length, inSync.length),
-    check('shards owned by the replacement', recovered.length, owned.length),
+    ...(trace.layout === 'replicated'
+      ? [
+          check('shards in sync', recovered.length, inSync.length),
+          check('standbys that joined with every row of their primary', 1, standbys.length),
+        ]
+      : [
+          check('shards with two owners in sync', recovered.length, inSync.length),
+          check('shards owned by the replacement', recovered.length, owned.length),
+        ]),
     check('shards still owned by the failed node', 0, old.length),
     check('proofs that the failed machine is stopped', 1, machine.length),
     ...(trace.lost.length === 0 ? [] : [check('shards opened from a backup', trace.lost.length, opened.length)]),

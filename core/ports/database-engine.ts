@@ -330,6 +330,11 @@ export interface DatabaseStandby {
   ): Promise<void>;
   /** Makes a standby a primary, and returns when it accepts writes. A primary stays one. @throws SqlFailed when it does not become one in time */
   promoteStandby(address: DatabaseAddress, order: { readonly timeoutMs: number }): Promise<void>;
+  /**
+   * Since when every change is in the log that the server can give to a standby, in milliseconds since the epoch. Null: since
+   * ever, because an archive has what the server let go.
+   */
+  logKeptFromMs(address: DatabaseAddress): Promise<number | null>;
   /** Drops the slot of a standby on its primary, ending whoever reads it. Absent ones are no error. */
   forgetStandby(primary: DatabaseAddress, name: string): Promise<void>;
 }

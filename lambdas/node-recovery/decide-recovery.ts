@@ -35,7 +35,7 @@ interface Ports extends StepPorts {
   readonly settings: Settings;
   readonly machines: Pick<Machines, 'newestSnapshot'>;
   readonly managedDatabases: Pick<ManagedDatabases, 'snapshots'>;
-  readonly databases: Pick<DatabaseEngine, 'preflight'>;
+  readonly databases: Pick<DatabaseEngine, 'preflight' | 'logKeptFromMs'>;
   readonly executions: Pick<Executions, 'running'>;
   readonly backups: Pick<Objects, 'read'>;
 }
@@ -46,6 +46,7 @@ const inputSchema = recoveryInputSchema.extend({
 
 /** What the later states need of the decision. */
 export type Decided = RecoveryDecision & {
+  readonly layout: ClusterSettings['layout'];
   /** Null unless the node is replaced. */
   readonly strategy: Strategy | null;
   /** The node filter: the shards that the node owned before anything was promoted, and that another node has. */
@@ -70,9 +71,10 @@ export const makeStep = (ports: Ports) =>
         clusterRegistry.backups(input.cluster),
         ports.executions.running(context.run.machine),
       ]);
-      const owned = shards.filter((shard) => ownedBy(shard, input.nodeId));
+      const replicated = cluster.layout === 'replicated';
+      const owned = shards.filter((shard) => replicated || ownedBy(shard, input.nodeId));
       const nowMs = ports.clock.nowMs();
-      const gone = input.planned ? [] : shardsWithoutSurvivor(owned, input.nodeId, confirmation.silent);
+      const gone = replicated || input.planned ? [] : shardsWithoutSurvivor(owned, input.nodeId, confirmation.silent);
       const losses = await lossesOf(ports, { cluster, nodeId: input.nodeId, gone, backups, nowMs });
       const decision = decideRecovery({
         input,
@@ -86,13 +88,14 @@ export const makeStep = (ports: Ports) =>
         running: new Set(running.filter((execution) => execution !== context.run.execution)),
         losses,
         refusedTables:
-          confirmation.verdict === 'unknown'
+          // A physical copy takes whatever is in the tables.
+          replicated || confirmation.verdict === 'unknown'
             ? []
             : await refusedTables(ports, cluster, nodes, owned, { nodeId: input.nodeId, silent: confirmation.silent }),
       });
       const node = nodes.find((candidate) => candidate.id === input.nodeId);
       if (decision.action !== 'replace' || node === undefined) {
-        return { ...decision, strategy: null, shards: [], lost: [], otherPrimaries: [] };
+        return { ...decision, layout: cluster.layout, strategy: null, shards: [], lost: [], otherPrimaries: [] };
       }
       const strategy = chooseStrategy({
         ...backupFacts(cluster, backups, nowMs),
@@ -100,10 +103,12 @@ export const makeStep = (ports: Ports) =>
         machineKind: node.machineKind,
         // What only a backup has comes from that backup, and so does the rest.
         snapshot: gone.length > 0 ? null : await newestSnapshot(ports, node, cluster.name),
+        logKeptFromMs: replicated ? await logKeptFromMs(ports, cluster, nodes, confirmation.silent) : null,
       });
       const lost = (losses ?? []).filter((loss) => typeof loss !== 'string');
       return {
         ...decision,
+        layout: cluster.layout,
         reason: [decision.reason, ...lost.map(inWordsOf)].join('; '),
         strategy,
         shards: owned.filter((shard) => !gone.includes(shard)).map((shard) => shard.id),
@@ -168,6 +173,19 @@ async function refusedTables(
     }),
   );
   return found.flat().filter((peculiarity) => peculiarity.verdict === 'refused');
+}
+
+/** Whoever is the primary then: the shortest of the logs that living nodes keep. */
+async function logKeptFromMs(
+  ports: Pick<Ports, 'databases'>,
+  cluster: ClusterSettings,
+  nodes: readonly NodeItem[],
+  silent: readonly string[],
+): Promise<number | null> {
+  const reachable = nodes.filter((node) => node.state === 'serving' && !silent.includes(node.id));
+  const kept = await Promise.all(reachable.map((node) => ports.databases.logKeptFromMs(databaseOf(cluster, node))));
+  const known = kept.filter((fromMs) => fromMs !== null);
+  return known.length === 0 ? null : Math.max(...known);
 }
 
 async function newestSnapshot(

@@ -14,6 +14,7 @@ import {
   shardAfterSuccession,
   shardInSync,
 } from '../../core/node-recovery/ownership';
+import { serveNode } from '../../core/node-recovery/serve-node';
 import { keepSynchronousList } from '../../core/node-recovery/synchronous-list';
 import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
 import type { Registry } from '../../core/ports/registry';
@@ -104,7 +105,7 @@ export const makeStep = (ports: Ports) =>
         const reason = `${replacement.nodeId} has followed ${slot.primary} since an earlier try`;
         return { shard: shard.id, from, reason };
       }
-      await serve(clusterRegistry, name, replacement.nodeId);
+      await serveNode(clusterRegistry, name, replacement.nodeId);
       const joining = shard.follower === replacement.nodeId ? shard : await join(scene, shard, from);
       // A successor begins with an epoch of its own; where there was no follower, this changes nothing.
       await ports.databases.openShard(scene.primary, { shard: shard.id, epoch: joining.epoch });
@@ -132,15 +133,6 @@ function requireUnchanged(
       'ConditionFailed',
       `${shard.id} changed its owners while it was restored (primary ${shard.primary}, follower ${shard.follower ?? 'none'}, epoch ${shard.epoch}; slot ${slot.slot} was opened on ${slot.primary}); start the recovery again`,
     );
-  }
-}
-
-/** From the first shard on, the replacement is a member that others watch. */
-async function serve(clusterRegistry: ClusterRegistry, cluster: string, nodeId: string): Promise<void> {
-  const node = await clusterRegistry.node(cluster, nodeId);
-  if (node.state !== 'serving') {
-    const after = { ...node, state: 'serving' as const };
-    await clusterRegistry.replace(cluster, { kind: 'NODE', value: node }, { kind: 'NODE', value: after });
   }
 }
 

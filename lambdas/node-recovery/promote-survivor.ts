@@ -13,6 +13,7 @@ import {
   shardAfterPromotion,
   survivorOf,
 } from '../../core/node-recovery/ownership';
+import { promoteStandby, type StandbyScene } from '../../core/node-recovery/promote-standby';
 import { coveredToMs, readReportedPosition, receivedBy } from '../../core/node-recovery/reported-position';
 import { keepSynchronousList } from '../../core/node-recovery/synchronous-list';
 import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
@@ -26,7 +27,8 @@ interface Ports extends StepPorts {
   readonly databases: Pick<
     DatabaseEngine,
     'pauseFollowing' | 'resumeFollowing' | 'stopFollowing' | 'openShard' | 'setSynchronousFollowers' | 'appliedTo'
-  >;
+  > &
+    StandbyScene['databases'];
 }
 
 const inputSchema = z.strictObject({
@@ -66,7 +68,8 @@ const tries = 4;
 
 /**
  * Does for one shard what its owner's agent left undone: makes the follower of a failed primary the primary (rules 5 and
- * 6), or lets the primary of a failed follower go on alone. Whatever was done already is only completed.
+ * 6), or lets the primary of a failed follower go on alone. In a replicated cluster it makes a standby the primary, where
+ * the failed node was it. Whatever was done already is only completed.
  *
  * @throws LossNotAccepted when an asynchronous promotion would lose too much, or nobody knows how much
  */
@@ -81,10 +84,11 @@ export const makeStep = (ports: Ports) =>
         clusterRegistry.nodes(input.cluster),
       ]);
       const scene: Scene = { ports, cluster, clusterRegistry, nodes, failed: input.nodeId, fence: input.fence };
+      const promoteOne = cluster.layout === 'replicated' ? standInFor : promote;
       for (let attempt = 1; ; attempt += 1) {
         const shard = await clusterRegistry.shard(input.cluster, input.shard);
         try {
-          return await promote(scene, shard);
+          return await promoteOne(scene, shard);
         } catch (thrown) {
           if (!isRejoinError(thrown, 'ConditionFailed') || attempt === tries) {
             throw thrown;
@@ -112,6 +116,16 @@ async function promote(scene: Scene, shard: Shard): Promise<Promotion> {
   await complete(scene, shard);
   const reason = `${shard.primary} has had ${shard.id} since epoch ${shard.epoch}`;
   return { shard: shard.id, action: 'already done', ...nothingLost, reason };
+}
+
+/** A replicated cluster has one shard, of all rows, and its standbys are not in its item. */
+async function standInFor(scene: Scene, shard: Shard): Promise<Promotion> {
+  const { ports, ...facts } = scene;
+  const { clock, registry: store, databases: engine } = ports;
+  return {
+    shard: shard.id,
+    ...(await promoteStandby({ ...facts, clock, registry: store, databases: engine }, shard)),
+  };
 }
 
 async function takeOver(scene: Scene, shard: Shard, survivor: string): Promise<Promotion> {

@@ -11,7 +11,8 @@ import {
 } from '../../adapters/ports';
 import { refusal } from '../../core/alarms/refusal';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
-import type { NodeItem } from '../../core/cluster/items';
+import type { NodeItem, Shard } from '../../core/cluster/items';
+import { standbyName } from '../../core/cluster/names';
 import { nameSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { isRejoinError, messageOf } from '../../core/errors';
 import { leaseSchema } from '../../core/lease/lease';
@@ -37,7 +38,7 @@ interface Ports extends StepPorts {
   readonly managedDatabases: Pick<ManagedDatabases, 'remove'>;
   readonly statusAlarms: Pick<StatusAlarms, 'remove'>;
   readonly dns: Pick<Dns, 'read' | 'change'>;
-  readonly databases: Pick<DatabaseEngine, 'setSynchronousFollowers' | 'openShard' | 'dropSlot'>;
+  readonly databases: Pick<DatabaseEngine, 'setSynchronousFollowers' | 'openShard' | 'dropSlot' | 'forgetStandby'>;
 }
 
 const inputSchema = z.strictObject({
@@ -91,6 +92,7 @@ export const makeStep = (ports: Ports) =>
         return { outcome: 'needs an operator', reason, left };
       }
       if (replacement !== null) {
+        left.push(...(await forgetStandby(scene, all[0], replacement.nodeId)));
         left.push(...(await remove(scene, replacement.nodeId)));
       }
       await letGo(scene, nodeId, run.execution);
@@ -114,6 +116,16 @@ async function undo(scene: Scene, { kind, shard, slots }: UndoAction): Promise<r
     }
     await ports.databases.openShard(primary, { shard: shard.id, epoch: after.epoch });
   });
+}
+
+/** In a replicated cluster, the log that the primary keeps for a replacement that goes. */
+async function forgetStandby(scene: Scene, shard: Shard | undefined, nodeId: string): Promise<readonly string[]> {
+  if (scene.cluster.layout !== 'replicated' || shard === undefined) {
+    return [];
+  }
+  const primary = addressOf(scene, shard.primary);
+  const name = standbyName(nodeId);
+  return where(primary, `slot ${name}`, () => scene.ports.databases.forgetStandby(primary, name));
 }
 
 /** A node that does not answer must not keep the rest from being put back. */

@@ -103,16 +103,16 @@ export const makeStep = (ports: Ports) =>
 /** A cluster that does not exist is one of the things that an execution can fail with. */
 async function readCluster(ports: Pick<Ports, 'registry' | 'settings'>, cluster: string) {
   try {
-    const [{ durability }, shards] = await Promise.all([
+    const [{ durability, layout }, shards] = await Promise.all([
       ports.settings.cluster(cluster),
       new ClusterRegistry(ports.registry).shards(cluster),
     ]);
-    return { durability, shards };
+    return { durability, layout, shards };
   } catch (thrown) {
     if (!isRejoinError(thrown, 'NotFound')) {
       throw thrown;
     }
-    return { durability: 'asynchronous' as const, shards: [] };
+    return { durability: 'asynchronous' as const, layout: 'sharded' as const, shards: [] };
   }
 }
 
