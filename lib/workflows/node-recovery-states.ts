@@ -39,6 +39,7 @@ function decisionStates(steps: NodeRecoverySteps, { failedEarly, undoIfLaunched 
     },
     assign: {
       action: answer('action'),
+      layout: answer('layout'),
       actionReason: answer('reason'),
       strategy: answer('strategy'),
       shards: answer('shards'),
@@ -257,6 +258,15 @@ function joiningStates(
     failed: 'A shard could not be handed over',
     otherwise: undo,
   });
+  const joinStandby = steps.joinStandby.state('Join the cluster', {
+    input: {
+      ...subject,
+      replacement: '{% $replacement %}',
+      slot: '{% $restored.slots[0] %}',
+      lease: '{% $lease %}',
+    },
+    otherwise: undo,
+  });
   const planRebalance = steps.planRebalance.state('Plan the rebalance', {
     input: { cluster: '{% $cluster %}', away: null },
     assign: { moves: answer('moves') },
@@ -285,5 +295,5 @@ function joiningStates(
     },
     otherwise: notFinished,
   });
-  return { takeLeaseAgain, handOver, planRebalance, rebalance, retire, startBackup };
+  return { takeLeaseAgain, handOver, joinStandby, planRebalance, rebalance, retire, startBackup };
 }

@@ -37,6 +37,7 @@ type StepName =
   | 'waitForReplacement'
   | 'openLostShard'
   | 'handOver'
+  | 'joinStandby'
   | 'planRebalance'
   | 'rebalanceShard'
   | 'moveBack'
@@ -78,7 +79,8 @@ const props: Readonly<Record<StepName, StepProps>> = {
   },
   promoteSurvivor: {
     entry: 'node-recovery/promote-survivor',
-    timeout: Duration.seconds(60),
+    // Where somebody else promotes a standby, they have 120 s for it.
+    timeout: Duration.seconds(180),
     reaches: 'databases',
   },
   proveStopped: {
@@ -100,6 +102,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
   },
   openLostShard: { entry: 'node-recovery/open-lost-shard', timeout: Duration.seconds(60), reaches: 'databases' },
   handOver: { entry: 'node-recovery/hand-over', timeout: Duration.minutes(5), reaches: 'databases' },
+  joinStandby: { entry: 'node-recovery/join-standby', timeout: Duration.seconds(60), reaches: 'databases' },
   planRebalance: { entry: 'node-recovery/plan-rebalance', timeout: Duration.seconds(10) },
   rebalanceShard: { entry: 'node-recovery/rebalance-shard', timeout: Duration.seconds(30), reaches: 'databases' },
   moveBack: { entry: 'node-recovery/move-back', timeout: Duration.seconds(30), reaches: 'databases' },

@@ -8,6 +8,7 @@ import { ending, NodeRecoveryEndings } from './node-recovery-endings';
 import { nodeRecoveryStates, tries } from './node-recovery-states';
 import { nodeRecoverySteps } from './node-recovery-steps';
 import { RestoreRows } from './restore-rows';
+import { RestoreVolume } from './restore-volume';
 import { choice, expression, is, pause, wait } from './states';
 
 /** The recovery of one failed node: a state machine whose history reads as what was done and why. */
@@ -30,6 +31,8 @@ export class NodeRecovery extends Construct {
  * only, and where every failure leads: before the first effect to 'Failed', after it to 'Undo', and once the rows are in
  * sync to an operator, because then undoing would take away a good node.
  *
+ * A node of a replicated cluster held all rows: its volume is restored and its log caught up with, instead of rows.
+ *
  * A planned replacement of a living node takes the same states in another order: it is launched first, then the primaries
  * move away, and the fence comes last, when its successor is in sync: until then the old node is the second copy.
  */
@@ -39,6 +42,7 @@ function story(scope: Construct): IChainable {
   const { end, undo } = endings;
   const states = nodeRecoveryStates(scope, steps, endings);
   const rows = new RestoreRows(scope, 'Rows', { otherwise: undo });
+  const volume = new RestoreVolume(scope, 'Volume', { otherwise: undo, launch: states.launch });
 
   const begin = noteInput(scope)
     .next(states.confirm)
@@ -47,7 +51,7 @@ function story(scope: Construct): IChainable {
       choice(scope, 'What is to be done?')
         .when(is("$action = 'none'"), end, ending('no action needed', '$actionReason'))
         .when(is("$action = 'refuse'"), end, ending('refused', '$actionReason'))
-        .when(is('$planned'), states.launch)
+        .when(is('$planned'), volume.beforeLaunch)
         .otherwise(states.takeLease),
     );
 
@@ -97,7 +101,9 @@ function story(scope: Construct): IChainable {
       .otherwise(end),
   );
   states.release.next(
-    choice(scope, 'Is its replacement there?').when(is('$replacement != null'), rows.start).otherwise(states.launch),
+    choice(scope, 'Is its replacement there?')
+      .when(is('$replacement != null'), rows.start)
+      .otherwise(volume.beforeLaunch),
   );
 
   states.launch.next(
@@ -109,6 +115,7 @@ function story(scope: Construct): IChainable {
       'Does the replacement answer?',
       failure('NotProved', "'the replacement never answered: ' & $machineReason"),
     )
+      .when(is("$machineReady and $layout = 'replicated'"), volume.start)
       .when(is('$machineReady and $planned'), states.takeLease)
       .when(is('$machineReady'), rows.start)
       .when(
@@ -123,8 +130,10 @@ function story(scope: Construct): IChainable {
   );
 
   rows.end.next(states.takeLeaseAgain);
+  volume.end.next(states.takeLeaseAgain);
   states.takeLeaseAgain.next(
     choice(scope, 'Is the lease ours again?', failure('LeaseHeld', '$leaseReason'))
+      .when(is("$lease != null and $layout = 'replicated'"), states.joinStandby)
       .when(is('$lease != null and $count($lost) > 0'), states.openLost)
       .when(is('$lease != null'), states.handOver)
       .when(
@@ -134,14 +143,11 @@ function story(scope: Construct): IChainable {
       .otherwise(undo),
   );
   states.openLost.next(states.handOver);
-  states.handOver
-    .next(states.planRebalance)
-    .next(states.rebalance)
-    .next(
-      choice(scope, 'Does the old node still live?')
-        .when(is('$planned'), states.fenceReplaced)
-        .otherwise(states.retire),
-    );
+  const endOld = choice(scope, 'Does the old node still live?')
+    .when(is('$planned'), states.fenceReplaced)
+    .otherwise(states.retire);
+  states.joinStandby.next(endOld);
+  states.handOver.next(states.planRebalance).next(states.rebalance).next(endOld);
   states.fenceReplaced.next(states.proveReplaced);
   states.proveReplaced.next(
     choice(
@@ -187,6 +193,9 @@ function noteInput(scope: Construct): Pass {
       otherPrimaries: [],
       otherFences: [],
       changeId: null,
+      layout: 'sharded',
+      snapshotId: null,
+      snapshotTries: 0,
       promoted: false,
       leaseTries: 0,
       stopTries: 0,

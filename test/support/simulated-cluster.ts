@@ -1,10 +1,10 @@
-import { Template } from 'aws-cdk-lib/assertions';
-import { replacementAlarmName } from '../../core/alarms/alarm-names';
 import { ClusterRegistry } from '../../core/cluster/cluster-registry';
 import type { NodeItem, Shard } from '../../core/cluster/items';
+import { standbyName } from '../../core/cluster/names';
 import { clusterSettingsSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { RejoinError } from '../../core/errors';
 import type { Json, JsonObject } from '../../core/json';
+import { visitsOf } from '../../core/executions/state-visits';
 import { Leases } from '../../core/lease/lease';
 import { RunLedger } from '../../core/ledger/run-ledger';
 import {
@@ -13,23 +13,20 @@ import {
   shardAfterPromotion,
   synchronousNames,
 } from '../../core/node-recovery/ownership';
+import { reportedPositionKey } from '../../core/node-recovery/reported-position';
 import { opinionKey, type Opinion } from '../../core/node-recovery/witnesses';
 import type { DomainEvent, MetricValue } from '../../core/ports/surroundings';
 import type { StepHandler } from '../../core/step/define-step';
-import {
-  startExecution,
-  StateError,
-  type Execution,
-  type ItemSource,
-  type TaskCall,
-} from '../../local/states/execution';
-import { loadStateMachine, type StateMachine } from '../../local/states/state-machine';
+import { startExecution, type Execution, type TaskCall } from '../../local/states/execution';
+import { stateEvent } from '../../local/control/local-executions';
 import { VirtualClock } from '../../local/states/virtual-clock';
 import { NodeRecovery } from '../../lib/workflows/node-recovery';
-import { definitionOf } from '../lib/support/definition-of';
-import { stackForTest } from '../lib/support/surroundings-for-test';
+import { answerTask, deployMachine, itemsIn, stepOf, type DeployedMachine } from './deployed-machine';
+import { leftoversOf, missingWrites, twoWriters } from './cluster-checks';
+import { KillablePorts } from './killable-ports';
 import { SimulatedDatabases } from './simulated-databases';
 import { SimulatedDns } from './simulated-dns';
+import { SimulatedHostCommands } from './simulated-host-commands';
 import { SimulatedMachines } from './simulated-machines';
 import { SimulatedManagedDatabases } from './simulated-managed-databases';
 import { SimulatedObjects } from './simulated-objects';
@@ -40,47 +37,28 @@ import { SimulatedServers, type SimulatedServer, type WriteAnswer } from './simu
 export const cluster = 'orders';
 const sites = ['a', 'b'];
 
-interface Deployed {
-  readonly machine: StateMachine;
-  /** The step's file of each function, by the name that the definition calls it. */
-  readonly entries: ReadonlyMap<string, string>;
-}
+let deployed: DeployedMachine | null = null;
 
-let deployed: Deployed | null = null;
-
-/** The machine as it is synthesized: made once, for it takes a second. */
-function deploy(): Deployed {
-  const stack = stackForTest();
-  new NodeRecovery(stack, 'NodeRecovery');
-  const template = Template.fromStack(stack);
-  const functions = template.findResources('AWS::Lambda::Function') as Record<
-    string,
-    { readonly Metadata?: Readonly<Record<string, string>> }
-  >;
-  return {
-    machine: loadStateMachine({
-      name: 'rejoin-node-recovery',
-      arn: 'arn:aws:states:eu-central-1:111122223333:stateMachine:rejoin-node-recovery',
-      definition: definitionOf(template),
-    }),
-    entries: new Map(
-      Object.entries(functions).map(([id, { Metadata }]) => [`<${id}>`, Metadata?.['rejoin:entry'] ?? '']),
-    ),
-  };
-}
-
-/** Where a step is killed: before its first effect, or after an effect of this port, before it can go on. */
-export interface Kill {
-  readonly port: string;
-  readonly method: string;
-  /** The how manieth call, from 1. */
-  readonly call: number;
-  readonly when: 'before' | 'after';
-}
+/** Ports at whose calls a step may be killed. */
+const killable = [
+  'ledger',
+  'leases',
+  'registry',
+  'machines',
+  'statusAlarms',
+  'hostCommands',
+  'databases',
+  'dns',
+  'backups',
+  'evidence',
+  'executions',
+];
 
 export interface SimulatedClusterOptions {
   /** @default {} */
   readonly settings?: JsonObject;
+  /** `replicated`: one shard, and each node has it whole. @default 'sharded' */
+  readonly layout?: ClusterSettings['layout'];
   /** @default 8 */
   readonly shards?: number;
   /** All nodes are managed instances. @default false */
@@ -131,6 +109,11 @@ export class SimulatedCluster {
   );
   readonly statusAlarms = new SimulatedStatusAlarms();
   private readonly snapshots = new Map<string, SimulatedServer>();
+  readonly hostCommands = new SimulatedHostCommands(
+    this.servers,
+    async (machineId) => (await this.machines.observe(machineId))?.address ?? '',
+    this.snapshots,
+  );
   readonly databases = new SimulatedDatabases(this.servers, (host) => this.dns.resolve(host));
   readonly backups = new SimulatedObjects('backups', this.clock);
   readonly evidence = new SimulatedObjects('evidence', this.clock);
@@ -142,12 +125,11 @@ export class SimulatedCluster {
   };
   readonly steps: Step[] = [];
   readonly executions = new Map<string, Execution>();
-  readonly kills: Kill[] = [];
+  readonly mortality = new KillablePorts();
   readonly settings: ClusterSettings;
   /** By shard and key: what clients were told was written, and what they tried since and were told nothing about. */
   readonly acknowledged = new Map<string, (string | null)[]>();
   private readonly handlers = new Map<string, StepHandler<Json>>();
-  private readonly calls = new Map<string, number>();
 
   private constructor(options: SimulatedClusterOptions) {
     const nodes = Object.fromEntries(
@@ -160,9 +142,11 @@ export class SimulatedCluster {
         },
       ]),
     );
+    const replicated = options.layout === 'replicated';
     const given = {
-      layout: 'sharded',
-      shardCount: options.shards ?? 8,
+      layout: options.layout ?? 'sharded',
+      ...(replicated ? { durability: 'asynchronous' } : {}),
+      shardCount: replicated ? 1 : (options.shards ?? 8),
       database: 'shop',
       secret: 'orders',
       sites: { a: { subnetId: 'subnet-a' }, b: { subnetId: 'subnet-b' } },
@@ -180,8 +164,8 @@ export class SimulatedCluster {
   }
 
   private async fill(managed: boolean): Promise<void> {
-    const { shardCount } = this.settings;
-    const meta = { name: cluster, engine: 'postgresql', layout: 'sharded', shardCount, epoch: 1 } as const;
+    const { shardCount, layout } = this.settings;
+    const meta = { name: cluster, engine: 'postgresql', layout, shardCount, epoch: 1 } as const;
     await this.registry.add(cluster, { kind: 'META', value: meta });
     for (const [id, { site, host }] of Object.entries(this.settings.nodes)) {
       const place = managed ? this.addInstance(id, site) : await this.addMachine(id, site);
@@ -204,7 +188,10 @@ export class SimulatedCluster {
     }
     await this.clock.sleep(60_000);
     await this.machines.list(cluster);
-    for (let number = 0; number < shardCount; number += 1) {
+    if (layout === 'replicated') {
+      await this.addReplicatedShard();
+    }
+    for (let number = 0; layout === 'sharded' && number < shardCount; number += 1) {
       await this.addShard(number);
     }
     for (const node of this.settings.durability === 'synchronous' ? await this.registry.nodes(cluster) : []) {
@@ -266,6 +253,37 @@ export class SimulatedCluster {
     await this.databases.follow(follower, { name: followName(shard), shard: id, primary, from });
   }
 
+  /** All rows, of which node-1 is the primary; all others stand behind it. */
+  private async addReplicatedShard(): Promise<void> {
+    const [id, primary] = ['shard_0000', await this.address('node-1')];
+    const value: Shard = {
+      id,
+      schemas: [id],
+      epoch: 1,
+      primary: primary.nodeId,
+      follower: null,
+      version: 1,
+      state: 'in sync',
+      fence: null,
+    };
+    await this.registry.add(cluster, { kind: 'SHARD', value });
+    await this.databases.installShard(primary, { shard: id, schemas: value.schemas, epoch: 1, writable: true });
+    for (const nodeId of ['node-2', 'node-3', 'node-4']) {
+      const standby = await this.address(nodeId);
+      this.servers.restoreStandby(this.dns.resolve(standby.host), this.servers.copy(this.dns.resolve(primary.host)));
+      await this.databases.standBehind(standby, { name: standbyName(nodeId), primary });
+    }
+  }
+
+  /** What a primary's agent reports each second, where commits wait for nobody. */
+  async reportPosition(nodeId: string): Promise<void> {
+    const position = this.servers.at(this.dns.resolve((await this.address(nodeId)).host))?.position() ?? '';
+    const value = { nodeId, position, atMs: this.clock.nowMs(), confirmed: {}, earlier: [] };
+    await this.store.write([
+      { kind: 'put', key: reportedPositionKey(cluster, nodeId), value, when: { absentOrEquals: {} } },
+    ]);
+  }
+
   /** A client's write to the shard that the registry sends it to. */
   async write(key: string, value: string | null): Promise<WriteAnswer> {
     const shards = await this.registry.shards(cluster);
@@ -284,71 +302,19 @@ export class SimulatedCluster {
     return answer;
   }
 
-  /** Acknowledged writes that a shard's owners lack, or have otherwise. */
+  /** Acknowledged writes that whoever has to have them lacks, or has otherwise. */
   async missing(): Promise<readonly string[]> {
-    const shards = await this.registry.shards(cluster);
-    const found: string[] = [];
-    for (const [place, values] of this.acknowledged) {
-      const [id = '', key = ''] = place.split(' ');
-      const shard = shards.find((each) => each.id === id);
-      const owners = [shard?.primary, shard?.state === 'in sync' ? shard.follower : null];
-      for (const owner of owners.flatMap((each) => each ?? [])) {
-        const server = this.servers.at(this.dns.resolve((await this.address(owner)).host));
-        if (!values.includes(server?.shards.get(id)?.rows.get(key)?.value ?? null)) {
-          found.push(`${place} on ${owner}`);
-        }
-      }
-    }
-    return found;
+    return missingWrites(this);
   }
 
   /** What an ended recovery must not leave behind, and what must be there: in words, one line each. */
   async leftovers(): Promise<readonly string[]> {
-    const shards = await this.registry.shards(cluster);
-    const nodes = await this.registry.nodes(cluster);
-    const found = nodes
-      .filter((node) => node.state === 'building' || node.builder !== null)
-      .map((node) => `${node.id} is ${node.state}, builder ${node.builder ?? 'none'}`);
-    if ((await this.store.read({ pk: `CLUSTER#${cluster}`, sk: 'LEASE' })) !== null) {
-      found.push('the lease is held');
-    }
-    for (const node of nodes.filter((each) => each.state === 'serving')) {
-      const server = this.servers.at(this.dns.resolve(node.host));
-      if (server?.answers === true) {
-        const led = shards.filter((shard) => shard.primary === node.id && shard.follower !== null).map(followName);
-        const followed = shards.filter((shard) => shard.follower === node.id).map(followName);
-        found.push(...difference(`slots on ${node.id}`, led, server.slots.keys()));
-        found.push(...difference(`subscriptions on ${node.id}`, followed, server.subscriptions.keys()));
-        found.push(...difference(`synchronous names on ${node.id}`, led, server.synchronous));
-      }
-    }
-    const kept = nodes
-      .filter((node) => node.state !== 'retired' && node.machineKind === 'ec2')
-      .map((node) => node.machineId);
-    const watched = nodes
-      .filter((node) => node.state !== 'retired' && node.machineKind === 'ec2' && !(node.id in this.settings.nodes))
-      .map((node) => replacementAlarmName(cluster, node.id, node.machineId));
-    found.push(...difference('status alarms of replacements', watched, this.statusAlarms.names));
-    const machines = await this.machines.list(cluster);
-    found.push(
-      ...difference(
-        'machines',
-        kept,
-        machines.map((machine) => machine.machineId),
-      ),
-    );
-    return found;
+    return leftoversOf(this);
   }
 
   /** Shards that more than one living server accepts writes for. */
   writers(): readonly string[] {
-    const counts = new Map<string, number>();
-    for (const server of this.servers.all()) {
-      for (const [id, shard] of server.answers ? server.shards : []) {
-        counts.set(id, (counts.get(id) ?? 0) + (shard.writable ? 1 : 0));
-      }
-    }
-    return [...counts].filter(([, writers]) => writers > 1).map(([id]) => id);
+    return twoWriters(this.servers);
   }
 
   async address(nodeId: string) {
@@ -358,9 +324,6 @@ export class SimulatedCluster {
   private addressOf(node: Pick<NodeItem, 'id' | 'host' | 'port'>) {
     return { cluster, nodeId: node.id, host: node.host, port: node.port, database: 'shop' };
   }
-
-  /** Called before each call of a port by a step: `databases.openShard`. */
-  onCall: (call: string) => void = () => undefined;
 
   /** Called before each step runs, with the state's name. */
   onStep: (state: string) => Promise<void> = async () => undefined;
@@ -407,44 +370,28 @@ export class SimulatedCluster {
 
   /** Starts the deployed machine, as the starter does. */
   recover(input: JsonObject, name = 'recovery-1'): Execution {
-    deployed ??= deploy();
-    const execution = startExecution(deployed.machine, {
+    deployed ??= deployMachine('node-recovery', (stack) => new NodeRecovery(stack, 'NodeRecovery'));
+    const machine = deployed;
+    const execution = startExecution(machine.machine, {
       name,
       input: { cluster, trigger: 'agent:node-2', ...input },
       world: {
         clock: this.clock,
         random: { next: () => 0.5 },
-        tasks: { run: (call) => this.run(call) },
-        objects: this.items(),
+        tasks: { run: (call) => this.run(machine, call) },
+        objects: itemsIn(this.backups),
       },
     });
     this.executions.set(name, execution);
     return execution;
   }
 
-  private items(): ItemSource {
-    return {
-      getObject: async (_bucket, key) => this.backups.read(key),
-      listObjects: async () => [],
-      putObject: async (_bucket, key, body) => this.backups.write(key, body),
-    };
-  }
-
-  private async run(call: TaskCall): Promise<Json> {
-    const { FunctionName: name, Payload: event } = call.arguments as { FunctionName: string; Payload: Json };
-    const entry = deployed?.entries.get(name) ?? '';
-    this.steps.push({ entry, state: call.stateName });
-    await this.onStep(call.stateName);
-    try {
-      const result = await (await this.handler(entry))(event, { getRemainingTimeInMillis: () => 600_000 });
-      return { Payload: JSON.parse(JSON.stringify(result)) as Json, StatusCode: 200, ExecutedVersion: '$LATEST' };
-    } catch (thrown) {
-      if (thrown instanceof Killed) {
-        throw new StateError('Sandbox.Timedout', thrown.message);
-      }
-      const { name: errorType, message } = thrown as Error;
-      throw new StateError(errorType, JSON.stringify({ errorType, errorMessage: message }));
-    }
+  private async run(machine: DeployedMachine, call: TaskCall): Promise<Json> {
+    return answerTask(machine, call, async (entry) => {
+      this.steps.push({ entry, state: call.stateName });
+      await this.onStep(call.stateName);
+      return this.handler(entry);
+    });
   }
 
   /** The step of a file, as it is deployed but for its ports. */
@@ -453,10 +400,7 @@ export class SimulatedCluster {
     if (made !== undefined) {
       return made;
     }
-    const module = (await import(`../../${entry.replace(/\.ts$/, '')}`)) as {
-      makeStep: (ports: unknown) => StepHandler<Json>;
-    };
-    const handler = module.makeStep(this.ports());
+    const handler = await stepOf(entry, this.ports());
     this.handlers.set(entry, handler);
     return handler;
   }
@@ -479,6 +423,7 @@ export class SimulatedCluster {
       managedDatabases: this.managed,
       databases: this.databases,
       statusAlarms: this.statusAlarms,
+      hostCommands: this.hostCommands,
       dns: this.dns,
       backups: this.backups,
       evidence: this.evidence,
@@ -499,7 +444,12 @@ export class SimulatedCluster {
       metrics: { publish: async (values: MetricValue[]) => void this.published.metrics.push(...values) },
       executions: this.executionsPort(),
     };
-    return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, this.killable(name, port)] as const));
+    return Object.fromEntries(
+      Object.entries(ports).map(([name, port]) => [
+        name,
+        killable.includes(name) ? this.mortality.wrap(name, port) : port,
+      ]),
+    );
   }
 
   private settingsOf(name: string): ClusterSettings {
@@ -521,88 +471,8 @@ export class SimulatedCluster {
       },
       running: async () =>
         [...this.executions].filter(([, execution]) => execution.status === 'RUNNING').map(([name]) => name),
-      visits: async (_machine: string, name: string) => visitsOf(this.executions.get(name)),
+      visits: async (_machine: string, name: string) =>
+        visitsOf((this.executions.get(name)?.history ?? []).map(stateEvent)),
     };
   }
-
-  /** The port, dying with its step where a kill says so: its effect has happened or not, and nobody hears of it. */
-  private killable<Port extends object>(portName: string, port: Port): Port {
-    if (
-      ![
-        'ledger',
-        'leases',
-        'registry',
-        'machines',
-        'statusAlarms',
-        'databases',
-        'dns',
-        'backups',
-        'evidence',
-        'executions',
-      ].includes(portName)
-    ) {
-      return port;
-    }
-    return new Proxy(port, {
-      get: (target, property) => {
-        const value: unknown = Reflect.get(target, property);
-        if (typeof value !== 'function' || typeof property !== 'string') {
-          return value;
-        }
-        const method = value.bind(target) as (...given: unknown[]) => unknown;
-        return property === 'list' && portName === 'backups'
-          ? method
-          : async (...given: unknown[]) => {
-              const call = (this.calls.get(`${portName}.${property}`) ?? 0) + 1;
-              this.calls.set(`${portName}.${property}`, call);
-              const kill = this.kills.find(
-                (each) => each.port === portName && each.method === property && each.call === call,
-              );
-              this.onCall(`${portName}.${property}`);
-              if (kill?.when === 'before') {
-                throw new Killed(kill);
-              }
-              const result: unknown = await method(...given);
-              if (kill?.when === 'after') {
-                throw new Killed(kill);
-              }
-              return result;
-            };
-      },
-    });
-  }
-
-  /** How often each method of a port was called. */
-  callCounts(): ReadonlyMap<string, number> {
-    return this.calls;
-  }
-}
-
-function difference(what: string, expected: readonly string[], got: Iterable<string>): readonly string[] {
-  const [wanted, there] = [[...expected].sort().join(' '), [...got].sort().join(' ')];
-  return wanted === there ? [] : [`${what}: expected [${wanted}], got [${there}]`];
-}
-
-class Killed extends Error {
-  override readonly name = 'Killed';
-  constructor(kill: Kill) {
-    super(`killed ${kill.when} call ${kill.call} of ${kill.port}.${kill.method}`);
-  }
-}
-
-function visitsOf(execution: Execution | undefined) {
-  const visits: { state: string; enteredAtMs: number; exitedAtMs: number | null }[] = [];
-  for (const event of execution?.history ?? []) {
-    const entered = event.stateEnteredEventDetails;
-    const exited = event.stateExitedEventDetails;
-    const atMs = Date.parse(event.timestamp);
-    if (entered !== undefined) {
-      visits.push({ state: entered.name, enteredAtMs: atMs, exitedAtMs: null });
-    }
-    const open = visits.findLast((visit) => visit.state === exited?.name && visit.exitedAtMs === null);
-    if (open !== undefined) {
-      open.exitedAtMs = atMs;
-    }
-  }
-  return visits;
 }

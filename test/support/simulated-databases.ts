@@ -360,6 +360,9 @@ export class SimulatedDatabases implements DatabaseEngine {
     server.standby = false;
     server.behind = null;
   }
+  async logKeptFromMs(address: DatabaseAddress) {
+    return this.at(address).logKeptFromMs;
+  }
   async forgetStandby(primary: DatabaseAddress, name: string) {
     this.at(primary).standbySlots.delete(name);
   }

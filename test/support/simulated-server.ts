@@ -53,6 +53,8 @@ export class SimulatedServer {
   standby = false;
   /** Whose log it receives, and by which slot there; null: nobody's. */
   behind: { readonly name: string; readonly primary: string } | null = null;
+  /** Since when its log has everything; null: since ever. */
+  logKeptFromMs: number | null = null;
   /** The slots of standbys of its own. */
   readonly standbySlots = new Set<string>();
 

@@ -20,6 +20,7 @@ const facts: StrategyFacts = {
   shardCount: 16,
   backups: [],
   snapshot: null,
+  logKeptFromMs: null,
   maxBackupAgeDays: 7,
   nowMs,
 };

@@ -131,7 +131,7 @@ describe('recovered', () => {
         await world.agentsTakeOver('node-3');
       }
       const heard: string[] = [];
-      world.onCall = (call) => {
+      world.mortality.onCall = (call) => {
         // Right before a new primary accepts writes is the last moment at which the old one could still be confirmed.
         if (call === 'databases.openShard' || call === 'databases.stopFollowing') {
           heard.push(world.servers.write('10.0.0.3', 'shard_0002', 'key-4', 'too late'));
@@ -487,7 +487,9 @@ describe('a step that is not certain', () => {
   it('ends with an operator when the evidence can not be written', async () => {
     const world = await SimulatedCluster.open();
     const calls = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-    world.kills.push(...calls.map((call) => ({ port: 'evidence', method: 'write', call, when: 'before' as const })));
+    world.mortality.kills.push(
+      ...calls.map((call) => ({ port: 'evidence', method: 'write', call, when: 'before' as const })),
+    );
     const result = await world.recover({ nodeId: 'node-1' }).finished;
     expect(result.error).toBe('needs an operator');
     expect(result.cause).toMatch(

@@ -8,23 +8,8 @@ const nodeIds = ['node-1', 'node-2', 'node-3', 'node-4'] as const;
 
 /** A primary with three standbys that Rejoin does not know of. */
 async function unregistered(): Promise<BackupWorld> {
-  const world = await BackupWorld.open({
-    shards: 1,
-    settings: { layout: 'replicated', durability: 'asynchronous' },
-  });
-  const { store, databases, servers } = world.cluster;
-  const addresses = await Promise.all(nodeIds.map((id) => world.cluster.address(id)));
-  const [primary, ...standbys] = addresses;
-  if (primary === undefined) {
-    throw new Error('there are four nodes');
-  }
-  for (const standby of standbys) {
-    servers.restoreStandby(
-      world.cluster.dns.resolve(standby.host),
-      servers.copy(world.cluster.dns.resolve(primary.host)),
-    );
-    await databases.standBehind(standby, { name: standbyName(standby.nodeId), primary });
-  }
+  const world = await BackupWorld.open({ layout: 'replicated' });
+  const { store } = world.cluster;
   for (const { pk, sk, value } of await store.list(`CLUSTER#${cluster}`, '')) {
     await store.write([{ kind: 'remove', key: { pk, sk }, when: { equals: value } }]);
   }
