@@ -1,7 +1,19 @@
 import { broken, rehearsalTimeoutMs, smallRehearsal } from './small-rehearsal';
 
 /** Every node holds all rows: a standby is promoted, and the dead node is rebuilt from a volume snapshot and the log. */
-test.each(['kill', 'kill-standby', 'no-snapshot', 'zombie', 'false-alarm', 'step-killed'])(
+const faults = [
+  'kill',
+  'kill-standby',
+  'no-snapshot',
+  'zombie',
+  'false-alarm',
+  'one-witness',
+  'step-killed',
+  'two-alarms',
+  'again',
+] as const;
+
+test.each(faults)(
   'fault %s ends as it must where each node holds all rows',
   async (fault) => {
     const report = await smallRehearsal({ layout: 'replicated', nodes: 3, shards: 1, fault });

@@ -29,6 +29,7 @@ const falseAlarm: NodeFault = {
 
 const oneWitness: NodeFault = {
   name: 'one-witness',
+  layouts: ['sharded', 'replicated'],
   machines: 'ec2',
   summary: 'one agent alone calls a node failed that nobody else can judge: refused',
   expectedOutcome: 'refused',
@@ -141,6 +142,7 @@ const stepKilled: NodeFault = {
 
 const twoAlarms: NodeFault = {
   name: 'two-alarms',
+  layouts: ['sharded', 'replicated'],
   summary: 'every event is delivered twice, and a person starts it as well: one recovery',
   expectedOutcome: 'recovered',
   whole: true,
@@ -169,6 +171,7 @@ const twoAlarms: NodeFault = {
 
 const again: NodeFault = {
   name: 'again',
+  layouts: ['sharded', 'replicated'],
   summary: 'the replacement fails soon after: a second automatic replacement is refused',
   expectedOutcome: 'recovered',
   whole: false,

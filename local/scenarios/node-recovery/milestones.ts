@@ -74,7 +74,7 @@ export function timingsOf(facts: TimingFacts): RehearsalReport['timingsMs'] {
     ),
     trafficRestored: restored.includes(null) ? null : since(largest(restored.filter((atMs) => atMs !== null))),
     // The last is the only one of a node that holds all rows.
-    inSync: since(left('Sum up the rows') ?? left('Finish the tables') ?? left('Compare rows with the survivor')),
+    inSync: since(left('Sum up the rows') ?? left('Finish the tables') ?? left('Compare all rows with the primary')),
     joined: since(left('Hand over to native replication') ?? left('Join the cluster')),
   };
 }
