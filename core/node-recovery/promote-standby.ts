@@ -3,7 +3,7 @@ import type { Fence, NodeItem, Shard } from '../cluster/items';
 import { standbyName } from '../cluster/names';
 import type { LogPosition } from '../cluster/position';
 import type { ClusterSettings } from '../cluster/settings';
-import { isRejoinError, RejoinError } from '../errors';
+import { isRejoinError, messageOf, RejoinError } from '../errors';
 import type { Clock } from '../ports/clock';
 import type { DatabaseAddress, DatabaseEngine, StandbyState } from '../ports/database-engine';
 import type { Registry } from '../ports/registry';
@@ -144,7 +144,10 @@ async function askOthers(scene: StandbyScene): Promise<readonly Seen[]> {
       try {
         return [{ node, state: await scene.databases.standbyState(databaseOf(scene.cluster, node)) }];
       } catch (thrown) {
-        return unlessSilent(thrown);
+        if (!isRejoinError(thrown, 'SqlUnavailable')) {
+          throw thrown;
+        }
+        return [];
       }
     }),
   );
@@ -154,7 +157,7 @@ async function askOthers(scene: StandbyScene): Promise<readonly Seen[]> {
 /**
  * What follows from an item that is written: the primary accepts writes at its epoch, and the others stand behind it.
  *
- * @returns in words who could not be told; nothing where all were
+ * @returns in words who does not follow it; nothing where all do
  */
 async function complete(scene: StandbyScene, shard: Shard): Promise<string> {
   const { cluster, databases } = scene;
@@ -167,26 +170,18 @@ async function complete(scene: StandbyScene, shard: Shard): Promise<string> {
   const others = scene.nodes.filter(
     ({ id, state }) => rejoin && state === 'serving' && id !== shard.primary && id !== scene.failed,
   );
-  const silent = await Promise.all(
+  const lame = await Promise.all(
     others.map(async (node): Promise<readonly string[]> => {
       try {
         await databases.standBehind(databaseOf(cluster, node), { name: standbyName(node.id), primary });
         return [];
       } catch (thrown) {
-        return unlessSilent(thrown, node.id);
+        // Whatever keeps one from following must not keep the primary from serving: it is replaced later.
+        return [`${node.id} does not follow it: ${messageOf(thrown)}`];
       }
     }),
   );
-  const names = silent.flat();
-  return names.length === 0 ? '' : `; ${inWords(names)} did not answer and could not be told`;
-}
-
-/** A standby that does not answer must not keep the others from going on. */
-function unlessSilent<Item>(thrown: unknown, ...instead: readonly Item[]): readonly Item[] {
-  if (!isRejoinError(thrown, 'SqlUnavailable')) {
-    throw thrown;
-  }
-  return instead;
+  return lame.flatMap((those) => those.map((why) => `; ${why}`)).join('');
 }
 
 function addressOf({ nodes, cluster }: StandbyScene, nodeId: string): DatabaseAddress {

@@ -188,10 +188,21 @@ export interface DatabaseCapture {
 
 /** Rows in and out. */
 export interface DatabaseRows {
-  /** Cuts the shard's tables into ranges of about `rowsPerChunk` rows and at most `bytesPerChunk` bytes. An empty table has one range. */
+  /**
+   * Cuts the shard's tables into ranges of about `rowsPerChunk` rows and at most `bytesPerChunk` bytes. An empty table has one
+   * range.
+   *
+   * @param order.withoutKey what becomes of tables whose rows no primary key tells apart. @default 'refused'
+   * @throws PreflightRefused where they are refused
+   */
   planRanges(
     address: DatabaseAddress,
-    order: { readonly schemas: readonly string[]; readonly rowsPerChunk: number; readonly bytesPerChunk: number },
+    order: {
+      readonly schemas: readonly string[];
+      readonly rowsPerChunk: number;
+      readonly bytesPerChunk: number;
+      readonly withoutKey?: 'refused' | 'left out';
+    },
   ): Promise<readonly { readonly range: RowRange; readonly columns: readonly string[] }[]>;
   /** The range's rows in COPY text format, read without a lock. @throws SqlFailed when they exceed `maxBytes` */
   readRange(

@@ -290,7 +290,7 @@ function joiningStates(
     assign: {
       outcome: 'recovered',
       reason: expression(
-        "$replacement.nodeId & ' has taken the place of ' & $nodeId & ': ' & $string($restored.comparedRows) & ' rows compared equal, ' & $string($count($restored.slots)) & ' shards in sync' & ($count($lost) = 0 ? '' : '; ' & $join($lostShards, ', ') & ' came from a backup, and up to ' & $string($max($lost.lossSeconds)) & ' s of acknowledged writes are lost')",
+        "$replacement.nodeId & ' has taken the place of ' & $nodeId & ': ' & $string($restored.comparedRows) & ' rows compared equal, ' & $string($count($restored.slots)) & ' shards in sync' & ($count($lost) = 0 ? '' : '; ' & $join($lostShards, ', ') & ' came from a backup, and up to ' & $string($max($lost.lossSeconds)) & ' s of acknowledged writes are lost') & ($count($withoutKey) = 0 ? '' : '; not compared, for they have no key: ' & $join($withoutKey, ', '))",
       ),
     },
     otherwise: notFinished,

@@ -196,6 +196,7 @@ function noteInput(scope: Construct): Pass {
       layout: 'sharded',
       snapshotId: null,
       snapshotTries: 0,
+      withoutKey: [],
       promoted: false,
       leaseTries: 0,
       stopTries: 0,

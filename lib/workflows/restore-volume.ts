@@ -187,7 +187,11 @@ export class RestoreVolume extends Construct {
         slot: '{% $standbySlot %}',
         soFar: '{% $comparison %}',
       },
-      assign: { comparison: '{% $states.result.Payload %}', turn: '{% $turn + 1 %}' },
+      assign: {
+        comparison: answer('comparison'),
+        withoutKey: answer('withoutKey'),
+        turn: '{% $turn + 1 %}',
+      },
       otherwise: this.otherwise,
     });
   }

@@ -13,6 +13,9 @@ const table = { table: 'item', keyColumns: ['id'], columns: ['id', 'value'] };
  * out. What a client sees is `SimulatedServers.write`.
  */
 export class SimulatedDatabases implements DatabaseEngine {
+  /** Tables besides whose rows no key tells apart. */
+  tablesWithoutKey: readonly string[] = [];
+
   /** What the preflight says, whoever is asked. */
   peculiarities: readonly Peculiarity[] = [];
 
@@ -37,7 +40,7 @@ export class SimulatedDatabases implements DatabaseEngine {
       schemas: [...server.shards.values()]
         .flatMap((shard) => shard.schemas)
         .filter((schema) => schemas === 'all' || schemas.includes(schema))
-        .map((schema) => ({ schema, tables: [table.table] })),
+        .map((schema) => ({ schema, tables: [table.table, ...this.tablesWithoutKey] })),
       subscriptions: [...server.subscriptions.keys()],
     };
   }

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { RowRange } from '../../../core/cluster/manifest';
+import { isRejoinError } from '../../../core/errors';
 import { identifier } from '../identifier';
 import { shardTables } from '../shard-tables';
 import { storedColumns, tableFacts, type ColumnFacts, type TableFacts } from '../table-facts';
@@ -34,11 +35,19 @@ export interface PlannedRange {
 /** Cuts each of the shard's tables into ranges; see `planTable`. */
 export async function planRanges(
   client: Client,
-  order: RangeLimits & { readonly schemas: readonly string[] },
+  order: RangeLimits & { readonly schemas: readonly string[]; readonly withoutKey?: 'refused' | 'left out' },
 ): Promise<readonly PlannedRange[]> {
   const planned: PlannedRange[] = [];
   for (const { schema, table } of await shardTables(client, order.schemas)) {
-    planned.push(...(await planTable(client, await tableFacts(client, schema, table), order)));
+    const facts = await tableFacts(client, schema, table).catch((thrown: unknown) => {
+      if (order.withoutKey === 'left out' && isRejoinError(thrown, 'PreflightRefused')) {
+        return null;
+      }
+      throw thrown;
+    });
+    if (facts !== null) {
+      planned.push(...(await planTable(client, facts, order)));
+    }
   }
   return planned;
 }

@@ -89,6 +89,24 @@ describe('the primary of a replicated cluster', () => {
     expect(evidence.recoveryPointSeconds).toBeGreaterThanOrEqual(0);
   });
 
+  it('is replaced though another standby can not follow the new one, which is named', async () => {
+    const world = await open({ snapshot: true });
+    await fail(world, 'node-1');
+    const other = world.servers.at('10.0.0.4');
+    const write = world.onStep;
+    world.onStep = async (state) => {
+      if (state === 'Promote the owner of a shard' && other !== null) {
+        other.standby = false;
+      }
+      await write(state);
+    };
+    const execution = world.recover({ nodeId: 'node-1' });
+    expect(await reasonOf(execution)).toMatch(/^node-1-r1 has taken the place of node-1/);
+    expect((await evidenceOf(world)).decisions.map(({ reason }) => reason).join()).toContain(
+      "node-4 does not follow it: node 'node-4' is a primary",
+    );
+  });
+
   it('is not replaced where more would be lost than is allowed', async () => {
     const world = await open({ snapshot: true, settings: { policy: { maxLossBytes: 0 } } });
     for (const address of ['10.0.0.2', '10.0.0.3', '10.0.0.4']) {
@@ -162,6 +180,16 @@ describe('a standby', () => {
     await expectUnharmed(world);
     expect(await world.leftovers()).toEqual([]);
     expect(await world.registry.shard(cluster, 'shard_0000')).toMatchObject({ primary: 'node-1', epoch: 1 });
+  });
+
+  it('joins though some tables have no key, and says which were not compared', async () => {
+    const world = await open({ snapshot: true });
+    world.databases.tablesWithoutKey = ['visits', 'log'];
+    await fail(world, 'node-3');
+    const execution = world.recover({ nodeId: 'node-3' });
+    expect(await reasonOf(execution)).toMatch(
+      /; not compared, for they have no key: shard_0000.visits, shard_0000.log$/,
+    );
   });
 
   it('is refused while the primary is silent too', async () => {

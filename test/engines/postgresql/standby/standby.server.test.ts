@@ -125,6 +125,8 @@ test('what reads a node reads a standby', async () => {
     name: 'PreflightRefused',
     message: expect.stringContaining("'public.loose'") as string,
   });
+  const leftOut = await engine.planRanges(address, { ...order, withoutKey: 'left out' });
+  expect([...new Set(leftOut.map(({ range }) => range.table))]).toEqual(['item']);
   await run(primary, 'DROP TABLE loose');
   await follows(second, primary);
   const planned = await engine.planRanges(address, order);
@@ -144,6 +146,24 @@ test('what reads a node reads a standby', async () => {
   await expect(engine.openShard(address, { shard: 'shard_0000', epoch: 4 })).rejects.toMatchObject({
     name: 'SqlFailed',
   });
+});
+
+test('how far back its log goes is known of a server, whether or not it is a standby, unless an archive has all', async () => {
+  const beforeMs = Date.now();
+  await run(primary, 'SELECT pg_switch_wal()');
+  await run(primary, 'CHECKPOINT');
+  const keptFromMs = (await engine.logKeptFromMs(primary.address)) ?? Number.NaN;
+  expect(keptFromMs).toBeGreaterThan(beforeMs - 3_600_000);
+  expect(keptFromMs).toBeLessThanOrEqual(Date.now());
+  expect(await engine.logKeptFromMs(second.address)).toEqual(expect.any(Number));
+  await run(second, `ALTER SYSTEM SET restore_command = 'false'`);
+  await run(second, 'SELECT pg_reload_conf()');
+  await eventually(
+    () => engine.logKeptFromMs(second.address),
+    (fromMs) => fromMs === null,
+  );
+  await run(second, 'ALTER SYSTEM RESET restore_command');
+  await run(second, 'SELECT pg_reload_conf()');
 });
 
 test('a standby that restarts without its primary knows what it has, and goes on when it is back', async () => {
