@@ -77,7 +77,7 @@ function machinesIn(path: string): string {
 }
 
 /** InvalidInput where the system lets us write nothing at a path; anything else is given back as it was thrown. */
-function nameClosedPlace(thrown: unknown, path: string): unknown {
+export function nameClosedPlace(thrown: unknown, path: string): unknown {
   const code = (thrown as NodeJS.ErrnoException).code ?? '';
   return ['EACCES', 'EPERM', 'EROFS'].includes(code)
     ? new RejoinError(

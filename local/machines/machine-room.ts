@@ -47,11 +47,6 @@ interface House extends MachineSurroundings {
   readonly root: string;
 }
 
-const machinesPerSubnet = 250;
-const machineSubnet = 1;
-const siteSubnet = 250;
-const outsideHost = 254;
-
 /**
  * Where all machines of a run stand, whichever service they are rented from: addresses, directories, snapshots, the network
  * between them. `close` ends and removes everything.
@@ -121,14 +116,14 @@ export class MachineRoom {
     if (number < 0) {
       throw new RejoinError('InvalidInput', `there is no site '${site}' (there is: ${sites.join(', ')})`);
     }
-    const address = this.house.range.address(siteSubnet, number + 1);
+    const address = this.house.range.siteAddress(number);
     await this.relay.nameSource(address, siteMember(site));
     return address;
   }
 
   /** The address that those come from who are at no site: functions, applications. */
   async outsideAddress(): Promise<string> {
-    const address = this.house.range.address(siteSubnet, outsideHost);
+    const address = this.house.range.outsideAddress();
     await this.relay.nameSource(address, 'outside');
     return address;
   }
@@ -242,11 +237,7 @@ export class MachineRoom {
 
   private nextAddress(): string {
     this.addresses += 1;
-    const number = this.addresses - 1;
-    return this.house.range.address(
-      machineSubnet + Math.floor(number / machinesPerSubnet),
-      (number % machinesPerSubnet) + 1,
-    );
+    return this.house.range.machineAddress(this.addresses - 1);
   }
 
   /** The data directory that new machines are copied from: made once a run for each administrator. */

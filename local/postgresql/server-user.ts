@@ -16,17 +16,31 @@ const makers: readonly (readonly [string, ...string[]])[] = [
   ['adduser', '-S', '-D', '-H', ownUser],
 ];
 
+/** What is asked about users, and makes them. */
+export interface UserSystem {
+  /** Our own user's id; null where the system has none. */
+  readonly uid: number | null;
+  /** Runs a program to its end. @returns its standard output @throws when it fails or is not there */
+  run(program: string, parameters: readonly string[]): string;
+}
+
+const thisSystem: UserSystem = {
+  uid: process.getuid?.() ?? null,
+  run: (program, parameters) =>
+    execFileSync(program, parameters, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+};
+
 /**
  * The user that servers run as, or null when they can run as us. PostgreSQL refuses root: then it is the user 'rejoin',
  * made where there is none, and 'nobody' where none can be made.
  *
  * @throws NotFound when we are root and there is no other user
  */
-export function serverUser(): ServerUser | null {
-  if (process.getuid?.() !== 0) {
+export function serverUser(system: UserSystem = thisSystem): ServerUser | null {
+  if (system.uid !== 0) {
     return null;
   }
-  const user = lookUp(ownUser) ?? makeUser() ?? lookUp('nobody');
+  const user = lookUp(system, ownUser) ?? makeUser(system) ?? lookUp(system, 'nobody');
   if (user === null) {
     throw new RejoinError(
       'NotFound',
@@ -36,14 +50,14 @@ export function serverUser(): ServerUser | null {
   return user;
 }
 
-function makeUser(): ServerUser | null {
+function makeUser(system: UserSystem): ServerUser | null {
   for (const [command, ...parameters] of makers) {
     try {
-      execFileSync(command, parameters, { stdio: 'ignore' });
+      system.run(command, parameters);
     } catch {
       // Not installed, not allowed, or another process has just made it: looking it up tells.
     }
-    const user = lookUp(ownUser);
+    const user = lookUp(system, ownUser);
     if (user !== null) {
       return user;
     }
@@ -51,11 +65,9 @@ function makeUser(): ServerUser | null {
   return null;
 }
 
-function lookUp(name: string): ServerUser | null {
-  const id = (flag: '-u' | '-g'): number =>
-    Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+function lookUp(system: UserSystem, name: string): ServerUser | null {
   try {
-    return { name, uid: id('-u'), gid: id('-g') };
+    return { name, uid: Number(system.run('id', ['-u', name])), gid: Number(system.run('id', ['-g', name])) };
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../../contract/gaps';
 import { living, Workplace } from './support/command-line';
@@ -63,6 +63,34 @@ test('a second run in the same folder is refused in a sentence, and Ctrl-C under
     (left) => left.length === 0,
     guardedMs,
   );
+  expectNothingLeft();
+}, 180_000);
+
+test('what is thrown where nobody waits for it ends the run in order, and leaves nothing', async () => {
+  const program = join(workplace.folder, 'throws.mjs');
+  const now = join(workplace.folder, 'now');
+  writeFileSync(
+    program,
+    `import { existsSync } from 'node:fs';
+     if (process.argv[1]?.endsWith('rejoin.ts')) {
+       const look = setInterval(() => {
+         if (existsSync(${JSON.stringify(now)})) {
+           clearInterval(look);
+           throw new Error('nobody waits for this');
+         }
+       }, 20);
+       look.unref();
+     }`,
+  );
+  const run = workplace.start(small, { NODE_OPTIONS: `--import ${program}` });
+  await run.says('rows on two owners');
+  const { processes } = run;
+  writeFileSync(now, '');
+  expect(await run.ended).toMatchObject({
+    code: 2,
+    errors: expect.stringMatching(/^rejoin: this is a defect: Error: nobody waits for this\n/) as string,
+  });
+  expect(living(processes)).toEqual([]);
   expectNothingLeft();
 }, 180_000);
 

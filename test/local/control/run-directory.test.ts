@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RunDirectory } from '../../../local/control/run-directory';
+import { nameClosedPlace, RunDirectory } from '../../../local/control/run-directory';
 import { bootId } from '../../../local/machines/journal';
 import { readProcess } from '../../../local/processes/process-table';
 
@@ -29,6 +29,16 @@ test('is made, and removed at the end', async () => {
   expect(existsSync(path)).toBe(false);
   expect(readdirSync(join(root, '.rejoin'))).toEqual([]);
   expect(said).toEqual([]);
+});
+
+test.each(['EACCES', 'EPERM', 'EROFS'])('where the system lets nobody write (%s), what to do is said', (code) => {
+  const thrown = Object.assign(new Error(`${code}: not allowed, mkdir '${path}'`), { code });
+  expect(nameClosedPlace(thrown, path)).toMatchObject({
+    name: 'InvalidInput',
+    message: `${path} can't be used: ${code}: not allowed, mkdir '${path}'; start it in a directory that you may write to, or remove what another user has left there`,
+  });
+  const other = Object.assign(new Error('x'), { code: 'EIO' });
+  expect(nameClosedPlace(other, path)).toBe(other);
 });
 
 test('that is kept is taken by the next run without a word', async () => {

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseAddress } from '../../../../core/ports/database-engine';
+import { checkDumpFile } from '../../../../engines/postgresql/dump/dump-file';
 import { loadDump, type DumpProgress, type LoadedDump } from '../../../../engines/postgresql/dump/load-dump';
 import { postgresStructure } from '../../../../engines/postgresql/structure/structure';
 import { freshDatabase, startTestServer, testClient, type TestServer } from '../../../support/postgres';
@@ -173,6 +174,13 @@ describe('bad files', () => {
     expect(await refusal(contentOfFile)).toMatchObject({
       name: 'InvalidInput',
       message: expect.stringContaining(message) as string,
+    });
+  });
+
+  test('a pipe is refused before it is read: a dump is read several times', async () => {
+    await expect(checkDumpFile('/dev/null')).rejects.toMatchObject({
+      name: 'InvalidInput',
+      message: "the file '/dev/null' is no regular file, and a dump is read several times; save it in one",
     });
   });
 
