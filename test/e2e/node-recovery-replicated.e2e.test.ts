@@ -4,6 +4,7 @@ import { broken, rehearsalTimeoutMs, smallRehearsal } from './small-rehearsal';
 const faults = [
   'kill',
   'kill-standby',
+  'planned-standby',
   'no-snapshot',
   'zombie',
   'false-alarm',

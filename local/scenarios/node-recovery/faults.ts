@@ -9,7 +9,7 @@ import { ask, type CheckedServer } from './content';
 import { checkedServer, kill, startByHand, untilTrue, untilVisited, type NodeFault } from './fault';
 import { executionsSince, nextExecution, taskStates } from '../deployed';
 import { managedFaults } from './managed-faults';
-import { killStandby } from './replicated-faults';
+import { replicatedFaults } from './replicated-faults';
 import { planned } from './planned-fault';
 import { clusterName } from './world';
 
@@ -360,7 +360,7 @@ export const faults: readonly NodeFault[] = [
   planned,
   bothOwners,
   ...managedFaults,
-  killStandby,
+  ...replicatedFaults,
 ];
 
 /** What an application gets that still writes to the old node: acknowledged, refused, or no answer. */

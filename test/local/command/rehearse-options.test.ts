@@ -104,7 +104,7 @@ test.each([
   ],
   [
     ['--layout', 'replicated', '--fault', 'slot-lost'],
-    /^--fault slot-lost can't happen with --layout replicated; there: kill, false-alarm, .*kill-standby$/,
+    /^--fault slot-lost can't happen with --layout replicated; there: kill, false-alarm, .*kill-standby, planned-standby$/,
   ],
   [['--fault', 'kill-standby'], /^--fault kill-standby can't happen with --layout sharded; there: kill, /],
   [['--rowz', '5'], /^Unknown option '--rowz'/],
