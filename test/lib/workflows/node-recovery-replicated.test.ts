@@ -1,10 +1,9 @@
 import type { JsonObject } from '../../../core/json';
-import type { Execution } from '../../../local/states/execution';
 import { cluster, SimulatedCluster } from '../../support/simulated-cluster';
+import { evidenceOf, expectUnharmed, reasonOf, writeMeanwhile } from '../support/recovery-told';
 
 const hourMs = 3_600_000;
 
-/** Clients go on writing while states come and go; what they are told must hold afterwards. */
 async function open(options: {
   readonly snapshot: boolean;
   readonly settings?: JsonObject;
@@ -13,41 +12,14 @@ async function open(options: {
   if (options.snapshot) {
     world.machines.snapshot((await world.registry.node(cluster, 'node-2')).machineId);
   }
-  let number = 0;
-  const write = async (): Promise<void> => {
-    for (let key = 0; key < 12; key += 1) {
-      number += 1;
-      await world.write(`key-${(number * 7) % 40}`, number % 9 === 0 ? null : `value-${number}`);
-    }
-  };
-  await write();
-  world.onStep = write;
+  writeMeanwhile(world);
+  await world.onStep('before anything fails');
   return world;
 }
 
 async function fail(world: SimulatedCluster, nodeId: string): Promise<void> {
   await world.reportPosition('node-1');
   await world.fail(nodeId);
-}
-
-async function reasonOf(execution: Execution): Promise<string> {
-  const result = await execution.finished;
-  return result.cause ?? (result.output as { reason: string }).reason;
-}
-
-async function expectUnharmed(world: SimulatedCluster): Promise<void> {
-  expect(await world.missing()).toEqual([]);
-  expect(world.writers()).toEqual([]);
-}
-
-async function evidenceOf(world: SimulatedCluster) {
-  const body = await world.evidence.read(`${cluster}/node-recovery/recovery-1.json`);
-  return JSON.parse(body.toString()) as {
-    checks: { name: string; ok: boolean }[];
-    decisions: { reason: string }[];
-    milestonesMs: Record<string, number | null>;
-    recoveryPointSeconds: number | null;
-  };
 }
 
 const statesOf = (world: SimulatedCluster): readonly string[] => world.steps.map(({ state }) => state);
