@@ -176,6 +176,9 @@ async function complete(scene: StandbyScene, shard: Shard): Promise<string> {
         await databases.standBehind(databaseOf(cluster, node), { name: standbyName(node.id), primary });
         return [];
       } catch (thrown) {
+        if (!isRejoinError(thrown)) {
+          throw thrown;
+        }
         // Whatever keeps one from following must not keep the primary from serving: it is replaced later.
         return [`${node.id} does not follow it: ${messageOf(thrown)}`];
       }
