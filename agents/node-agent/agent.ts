@@ -5,6 +5,7 @@ import { messageOf } from '../../core/errors';
 import type { JsonObject } from '../../core/json';
 import { agentDuties, type AgentFacts, type Duty } from '../../core/node-recovery/duties';
 import { followName, synchronousNames } from '../../core/node-recovery/ownership';
+import { keepStandingBehind } from '../../core/node-recovery/keep-standing-behind';
 import { baseId, nodeBeside } from '../../core/node-recovery/replacement';
 import type { Suspicion } from '../../core/node-recovery/suspicion';
 import {
@@ -20,6 +21,7 @@ import type {
   DatabaseOwnership,
   DatabaseProbing,
   DatabaseReplication,
+  DatabaseStandby,
 } from '../../core/ports/database-engine';
 import type { DatabaseWatches } from '../../core/ports/database-watch';
 import type { Registry } from '../../core/ports/registry';
@@ -31,7 +33,7 @@ import { goOnAlone, promote, type PromotionTimes } from './promotion';
 export interface AgentPorts {
   readonly clock: Clock;
   readonly registry: Registry;
-  readonly databases: DatabaseOwnership & DatabaseReplication & Pick<DatabaseProbing, 'position'>;
+  readonly databases: DatabaseOwnership & DatabaseReplication & DatabaseStandby & Pick<DatabaseProbing, 'position'>;
   readonly watches: DatabaseWatches;
   readonly events: Events;
   readonly metrics: Metrics;
@@ -54,6 +56,7 @@ const opinionEveryMs = 4_000;
 const heartbeatEveryMs = 10_000;
 const announceEveryMs = 30_000;
 const reportEveryMs = 1_000;
+const followEveryMs = 10_000;
 
 /**
  * Runs beside one node's database server: watches its peers, takes over the shards that it follows when their primary
@@ -109,6 +112,11 @@ export class NodeAgent {
         'position',
         () => reportEveryMs,
         () => this.reportPosition(),
+      ),
+      this.repeat(
+        'following',
+        () => followEveryMs,
+        () => this.follow(),
       ),
     ]);
   }
@@ -360,6 +368,19 @@ export class NodeAgent {
     const self = this.nodes.find((node) => node.id === this.nodeId);
     if (cluster.durability === 'asynchronous' && self !== undefined) {
       await this.reports.report(databaseOf(cluster, self));
+    }
+  }
+
+  /** A standby that was silent while another one was promoted follows it as soon as it is back. */
+  private async follow(): Promise<void> {
+    const { cluster } = this.options;
+    const self = this.nodes.find((node) => node.id === this.nodeId);
+    if (self !== undefined) {
+      const ports = { clusterRegistry: this.clusters, databases: this.ports.databases };
+      const primary = await keepStandingBehind(ports, cluster, self);
+      if (primary !== null) {
+        this.log('stands behind', { primary });
+      }
     }
   }
 

@@ -1,20 +1,33 @@
 import * as z from 'zod';
-import { dns, machines, managedDatabases, registry, statusAlarms, stepPorts } from '../../adapters/ports';
+import {
+  databases,
+  dns,
+  machines,
+  managedDatabases,
+  registry,
+  settings,
+  statusAlarms,
+  stepPorts,
+} from '../../adapters/ports';
 import { refusal } from '../../core/alarms/refusal';
-import { ClusterRegistry } from '../../core/cluster/cluster-registry';
+import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../core/cluster/items';
+import { standbyName } from '../../core/cluster/names';
 import { nameSchema } from '../../core/cluster/settings';
 import { RejoinError } from '../../core/errors';
 import { leaseSchema } from '../../core/lease/lease';
+import type { DatabaseEngine } from '../../core/ports/database-engine';
 import type { Machines } from '../../core/ports/machines';
 import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
 import type { StatusAlarms } from '../../core/ports/status-alarms';
-import type { Dns } from '../../core/ports/surroundings';
+import type { Dns, Settings } from '../../core/ports/surroundings';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
 interface Ports extends StepPorts {
   readonly registry: Registry;
+  readonly settings: Settings;
+  readonly databases: Pick<DatabaseEngine, 'forgetStandby'>;
   readonly machines: Pick<Machines, 'terminate'>;
   readonly managedDatabases: Pick<ManagedDatabases, 'remove'>;
   readonly statusAlarms: Pick<StatusAlarms, 'remove'>;
@@ -30,7 +43,7 @@ const inputSchema = z.strictObject({
 });
 
 /**
- * Ends a fenced machine with its volumes and its status alarm, takes its name out of DNS, and retires its node. Its item
+ * Ends a fenced machine with its volumes, its status alarm and the log that is kept for it, takes its name out of DNS, and retires its node. Its item
  * stays: it keeps the name from being used again, and counts for rule 15. An alarm that a deployment made stays, too: it
  * is the deployment's, and an instance that is gone does not set it off.
  *
@@ -55,6 +68,7 @@ export const makeStep = (ports: Ports) =>
         );
       }
       const stillWatched = await end(ports, cluster, node);
+      await forgetStandby(ports, clusterRegistry, { cluster, nodeId, primary: shards[0]?.primary });
       await forget(ports.dns, node.host);
       await become(clusterRegistry, cluster, node, { ...node, state: 'retired', builder: null });
       await become(clusterRegistry, cluster, next, { ...next, builder: null });
@@ -71,6 +85,19 @@ async function end(ports: Ports, cluster: string, { id, machineKind, machineId }
   await ports.machines.terminate(machineId);
   const refused = await refusal(ports.statusAlarms.remove({ cluster, nodeId: id, machineId }));
   return refused === null ? '' : `; its status alarm is left (${refused})`;
+}
+
+/** In a replicated cluster, the log that the primary keeps for a node that never comes back. */
+async function forgetStandby(
+  ports: Ports,
+  clusterRegistry: ClusterRegistry,
+  about: { readonly cluster: string; readonly nodeId: string; readonly primary: string | undefined },
+): Promise<void> {
+  const cluster = await ports.settings.cluster(about.cluster);
+  if (cluster.layout === 'replicated' && about.primary !== undefined) {
+    const primary = await clusterRegistry.node(about.cluster, about.primary);
+    await ports.databases.forgetStandby(databaseOf(cluster, primary), standbyName(about.nodeId));
+  }
 }
 
 async function forget(dns: Ports['dns'], host: string): Promise<void> {
@@ -96,6 +123,8 @@ async function become(
 export const handler = makeStep({
   ...stepPorts(),
   registry: registry(),
+  settings: settings(),
+  databases: databases(),
   machines: machines(),
   managedDatabases: managedDatabases(),
   statusAlarms: statusAlarms(),

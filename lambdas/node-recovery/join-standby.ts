@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { databases, registry, settings, stepPorts } from '../../adapters/ports';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
-import { standbyName } from '../../core/cluster/names';
 import { nameSchema } from '../../core/cluster/settings';
 import { leaseSchema } from '../../core/lease/lease';
 import { awaitReplay } from '../../core/node-recovery/await-replay';
@@ -17,13 +16,11 @@ import { defineStep, type StepPorts } from '../../core/step/define-step';
 interface Ports extends StepPorts {
   readonly registry: Registry;
   readonly settings: Settings;
-  readonly databases: Pick<DatabaseEngine, 'standbyState' | 'writeMarker' | 'forgetStandby'>;
+  readonly databases: Pick<DatabaseEngine, 'standbyState' | 'writeMarker'>;
 }
 
 const inputSchema = z.strictObject({
   cluster: nameSchema,
-  /** The node that is replaced. */
-  nodeId: nameSchema,
   replacement: replacementSchema,
   /** How the replacement stands behind its primary. */
   slot: restoreSlotSchema,
@@ -35,8 +32,7 @@ const confirmTimeoutMs = 20_000;
 export type Joined = Readonly<{ shard: string; reason: string }>;
 
 /**
- * Makes a standby a member, once it has replayed a marker that was written on the primary under the lease. The slot of the
- * node that it replaces goes: nobody reads it any more, and it would keep log for ever.
+ * Makes a standby a member, once it has replayed a marker that was written on the primary under the lease.
  *
  * @throws ConditionFailed when another node is the primary by now; NotProved when the marker does not arrive in time
  */
@@ -44,7 +40,7 @@ export const makeStep = (ports: Ports) =>
   defineStep(
     ports,
     { name: 'join-standby', input: inputSchema, effect: 'changes', lease: (input) => input.lease },
-    async ({ cluster: name, nodeId, replacement, slot }): Promise<Joined> => {
+    async ({ cluster: name, replacement, slot }): Promise<Joined> => {
       const clusterRegistry = new ClusterRegistry(ports.registry);
       const [cluster, shard] = await Promise.all([
         ports.settings.cluster(name),
@@ -58,7 +54,6 @@ export const makeStep = (ports: Ports) =>
       if (shard.state !== 'in sync') {
         await clusterRegistry.changeShard(name, shard, shardWithStandby(shard));
       }
-      await ports.databases.forgetStandby(primary, standbyName(nodeId));
       return { shard: shard.id, reason: `${standby.nodeId} replayed ${marker} of ${primary.nodeId}'s log` };
     },
   );

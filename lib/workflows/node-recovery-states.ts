@@ -260,7 +260,7 @@ function joiningStates(
   });
   const joinStandby = steps.joinStandby.state('Join the cluster', {
     input: {
-      ...subject,
+      cluster: '{% $cluster %}',
       replacement: '{% $replacement %}',
       slot: '{% $restored.slots[0] %}',
       lease: '{% $lease %}',

@@ -109,6 +109,7 @@ const props: Readonly<Record<StepName, StepProps>> = {
   retireMachine: {
     entry: 'machines/retire-machine',
     timeout: Duration.seconds(60),
+    reaches: 'databases',
     uses: [machinesTerminate, managedRemove, managedObserve, statusAlarmsRemove, dnsRead, dnsChange],
   },
   startFullBackup: {

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../../core/json';
+import { keepStandingBehind } from '../../../core/node-recovery/keep-standing-behind';
 import { cluster, SimulatedCluster } from '../../support/simulated-cluster';
 import { evidenceOf, expectUnharmed, reasonOf, writeMeanwhile } from '../support/recovery-told';
 
@@ -77,6 +78,31 @@ describe('the primary of a replicated cluster', () => {
     expect((await evidenceOf(world)).decisions.map(({ reason }) => reason).join()).toContain(
       "node-4 does not follow it: node 'node-4' is a primary",
     );
+  });
+
+  it('is followed later by a standby that was silent when another one was promoted', async () => {
+    const world = await open({ snapshot: true });
+    await fail(world, 'node-1');
+    const silent = world.servers.at('10.0.0.4');
+    if (silent !== null) {
+      silent.answers = false;
+    }
+    await world.recover({ nodeId: 'node-1' }).finished;
+    const keep = async () =>
+      keepStandingBehind(
+        { clusterRegistry: world.registry, databases: world.databases },
+        world.settings,
+        await world.registry.node(cluster, 'node-4'),
+      );
+    await expect(keep()).rejects.toMatchObject({ name: 'SqlUnavailable' });
+    if (silent !== null) {
+      silent.answers = true;
+    }
+    const { primary } = await world.registry.shard(cluster, 'shard_0000');
+    expect(await keep()).toBe(primary);
+    expect(await keep()).toBeNull();
+    expect(await world.leftovers()).toEqual([]);
+    await expectUnharmed(world);
   });
 
   it('is not replaced where more would be lost than is allowed', async () => {
