@@ -34,6 +34,8 @@ module.exports = {
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.e2e.test.ts'] },
     { ...shared, displayName: 'aws', testMatch: ['<rootDir>/test/**/*.aws.test.ts'] },
   ],
+  globalSetup: '<rootDir>/test/support/temporary-folder.ts',
+  globalTeardown: '<rootDir>/test/support/remove-temporary-folder.ts',
   testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/closing-line-reporter.cjs'],
 };
