@@ -149,6 +149,18 @@ export function databaseOf(
   return { cluster: cluster.name, nodeId: node.id, host: node.host, port: node.port, database: cluster.database };
 }
 
+/** Where the server of a node answers that the registry names as an owner. @throws NotFound when it is no member */
+export function ownerAddress(
+  cluster: { readonly name: string; readonly database: string },
+  nodes: readonly NodeItem[],
+  nodeId: string,
+): DatabaseAddress {
+  const node = nodes.find((candidate) => candidate.id === nodeId);
+  return node === undefined
+    ? missing(`node '${nodeId}' owns a shard of cluster '${cluster.name}' but is no member`)
+    : databaseOf(cluster, node);
+}
+
 function itemKey(cluster: string, sk: string): ItemKey {
   return { pk: `CLUSTER#${cluster}`, sk };
 }

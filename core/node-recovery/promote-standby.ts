@@ -1,11 +1,11 @@
-import { databaseOf, type ClusterRegistry } from '../cluster/cluster-registry';
+import { databaseOf, ownerAddress, type ClusterRegistry } from '../cluster/cluster-registry';
 import type { Fence, NodeItem, Shard } from '../cluster/items';
 import { standbyName } from '../cluster/names';
 import type { LogPosition } from '../cluster/position';
 import type { ClusterSettings } from '../cluster/settings';
 import { isRejoinError, messageOf, RejoinError } from '../errors';
 import type { Clock } from '../ports/clock';
-import type { DatabaseAddress, DatabaseEngine, StandbyState } from '../ports/database-engine';
+import type { DatabaseEngine, StandbyState } from '../ports/database-engine';
 import type { Registry } from '../ports/registry';
 import { poll } from '../step/poll';
 import { chooseCandidate } from './choose-candidate';
@@ -162,7 +162,7 @@ async function askOthers(scene: StandbyScene): Promise<readonly Seen[]> {
 async function complete(scene: StandbyScene, shard: Shard): Promise<string> {
   const { cluster, databases } = scene;
   const rejoin = cluster.promotion === 'rejoin';
-  const primary = addressOf(scene, shard.primary);
+  const primary = ownerAddress(cluster, scene.nodes, shard.primary);
   if (rejoin) {
     await databases.promoteStandby(primary, { timeoutMs: promoteTimeoutMs });
   }
@@ -185,15 +185,4 @@ async function complete(scene: StandbyScene, shard: Shard): Promise<string> {
     }),
   );
   return lame.flatMap((those) => those.map((why) => `; ${why}`)).join('');
-}
-
-function addressOf({ nodes, cluster }: StandbyScene, nodeId: string): DatabaseAddress {
-  const node = nodes.find((candidate) => candidate.id === nodeId);
-  if (node === undefined) {
-    throw new RejoinError(
-      'NotFound',
-      `node '${nodeId}' is the primary of cluster '${cluster.name}' but no member of it`,
-    );
-  }
-  return databaseOf(cluster, node);
 }

@@ -9,29 +9,22 @@ import {
   statusAlarms,
   stepPorts,
 } from '../../adapters/ports';
-import { refusal } from '../../core/alarms/refusal';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import type { NodeItem } from '../../core/cluster/items';
 import { standbyName } from '../../core/cluster/names';
 import { nameSchema } from '../../core/cluster/settings';
 import { RejoinError } from '../../core/errors';
 import { leaseSchema } from '../../core/lease/lease';
+import { endNode, type EndingPorts } from '../../core/node-recovery/end-node';
 import type { DatabaseEngine } from '../../core/ports/database-engine';
-import type { Machines } from '../../core/ports/machines';
-import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
-import type { StatusAlarms } from '../../core/ports/status-alarms';
-import type { Dns, Settings } from '../../core/ports/surroundings';
+import type { Settings } from '../../core/ports/surroundings';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
-interface Ports extends StepPorts {
+interface Ports extends StepPorts, EndingPorts {
   readonly registry: Registry;
   readonly settings: Settings;
   readonly databases: Pick<DatabaseEngine, 'forgetStandby'>;
-  readonly machines: Pick<Machines, 'terminate'>;
-  readonly managedDatabases: Pick<ManagedDatabases, 'remove'>;
-  readonly statusAlarms: Pick<StatusAlarms, 'remove'>;
-  readonly dns: Pick<Dns, 'read' | 'change'>;
 }
 
 const inputSchema = z.strictObject({
@@ -67,25 +60,16 @@ export const makeStep = (ports: Ports) =>
           `${nodeId} still owns ${owned.map((shard) => shard.id).join(', ')}; its machine is not ended`,
         );
       }
-      const stillWatched = await end(ports, cluster, node);
+      const left = await endNode(ports, cluster, node);
       await forgetStandby(ports, clusterRegistry, { cluster, nodeId, primary: shards[0]?.primary });
-      await forget(ports.dns, node.host);
       await become(clusterRegistry, cluster, node, { ...node, state: 'retired', builder: null });
       await become(clusterRegistry, cluster, next, { ...next, builder: null });
-      return { machineId: node.machineId, reason: `${nodeId} is retired; ${successor} is in its place${stillWatched}` };
+      return {
+        machineId: node.machineId,
+        reason: `${nodeId} is retired; ${successor} is in its place${left === null ? '' : `; left: ${left}`}`,
+      };
     },
   );
-
-/** @returns what the reason says where its alarm can't be deleted */
-async function end(ports: Ports, cluster: string, { id, machineKind, machineId }: NodeItem): Promise<string> {
-  if (machineKind === 'rds') {
-    await ports.managedDatabases.remove(machineId);
-    return '';
-  }
-  await ports.machines.terminate(machineId);
-  const refused = await refusal(ports.statusAlarms.remove({ cluster, nodeId: id, machineId }));
-  return refused === null ? '' : `; its status alarm is left (${refused})`;
-}
 
 /** In a replicated cluster, the log that the primary keeps for a node that never comes back. */
 async function forgetStandby(
@@ -97,15 +81,6 @@ async function forgetStandby(
   if (cluster.layout === 'replicated' && about.primary !== undefined) {
     const primary = await clusterRegistry.node(about.cluster, about.primary);
     await ports.databases.forgetStandby(databaseOf(cluster, primary), standbyName(about.nodeId));
-  }
-}
-
-async function forget(dns: Ports['dns'], host: string): Promise<void> {
-  for (const type of ['A', 'CNAME'] as const) {
-    const record = await dns.read(host, type);
-    if (record !== null) {
-      await dns.change([{ action: 'delete', record }]);
-    }
   }
 }
 

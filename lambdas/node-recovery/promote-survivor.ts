@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { databases, registry, settings, stepPorts } from '../../adapters/ports';
-import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
+import { ClusterRegistry, ownerAddress } from '../../core/cluster/cluster-registry';
 import { fenceSchema, type Fence, type NodeItem, type Shard } from '../../core/cluster/items';
 import { replicationName } from '../../core/cluster/names';
 import { nameSchema, type ClusterSettings } from '../../core/cluster/settings';
@@ -130,7 +130,7 @@ async function standInFor(scene: Scene, shard: Shard): Promise<Promotion> {
 
 async function takeOver(scene: Scene, shard: Shard, survivor: string): Promise<Promotion> {
   const { ports, cluster, clusterRegistry } = scene;
-  const address = addressOf(scene, survivor);
+  const address = ownerAddress(cluster, scene.nodes, survivor);
   const name = followName(shard);
   await pauseFollowing(ports, address, name);
   const { fence, ...loss } =
@@ -217,21 +217,10 @@ async function complete(scene: Scene, shard: Shard): Promise<void> {
     return;
   }
   await keepSynchronousList(ports.databases, clusterRegistry, cluster, shard.primary);
-  const address = addressOf(scene, shard.primary);
+  const address = ownerAddress(cluster, scene.nodes, shard.primary);
   await ports.databases.openShard(address, { shard: shard.id, epoch: shard.epoch });
   // What it followed until it was promoted, an epoch ago: whoever promoted it may have died before this.
   await ports.databases.stopFollowing(address, replicationName(shard.id, shard.epoch - 1));
-}
-
-function addressOf(scene: Scene, nodeId: string): DatabaseAddress {
-  const node = scene.nodes.find((candidate) => candidate.id === nodeId);
-  if (node === undefined) {
-    throw new RejoinError(
-      'NotFound',
-      `node '${nodeId}' owns a shard of cluster '${scene.cluster.name}' but is no member`,
-    );
-  }
-  return databaseOf(scene.cluster, node);
 }
 
 export const handler = makeStep({

@@ -9,13 +9,13 @@ import {
   statusAlarms,
   stepPorts,
 } from '../../adapters/ports';
-import { refusal } from '../../core/alarms/refusal';
 import { ClusterRegistry, databaseOf } from '../../core/cluster/cluster-registry';
 import type { NodeItem, Shard } from '../../core/cluster/items';
 import { standbyName } from '../../core/cluster/names';
 import { nameSchema, type ClusterSettings } from '../../core/cluster/settings';
 import { isRejoinError, messageOf } from '../../core/errors';
 import { leaseSchema } from '../../core/lease/lease';
+import { endNode, type EndingPorts } from '../../core/node-recovery/end-node';
 import { endingAfterUndo, failureSchema } from '../../core/node-recovery/endings';
 import { shardAfterFollowerLoss } from '../../core/node-recovery/ownership';
 import { planUndo, type UndoAction } from '../../core/node-recovery/plan-undo';
@@ -23,21 +23,14 @@ import { keepSynchronousList } from '../../core/node-recovery/synchronous-list';
 import { inWords } from '../../core/node-recovery/witnesses';
 import type { Ending } from '../../core/outcome/outcome';
 import type { DatabaseAddress, DatabaseEngine } from '../../core/ports/database-engine';
-import type { Machines } from '../../core/ports/machines';
-import type { ManagedDatabases } from '../../core/ports/managed-databases';
 import type { Registry } from '../../core/ports/registry';
-import type { StatusAlarms } from '../../core/ports/status-alarms';
-import type { Dns, Settings } from '../../core/ports/surroundings';
+import type { Settings } from '../../core/ports/surroundings';
 import { replacementSchema } from '../../core/restore/work-order';
 import { defineStep, type StepPorts } from '../../core/step/define-step';
 
-interface Ports extends StepPorts {
+interface Ports extends StepPorts, EndingPorts {
   readonly registry: Registry;
   readonly settings: Settings;
-  readonly machines: Pick<Machines, 'terminate'>;
-  readonly managedDatabases: Pick<ManagedDatabases, 'remove'>;
-  readonly statusAlarms: Pick<StatusAlarms, 'remove'>;
-  readonly dns: Pick<Dns, 'read' | 'change'>;
   readonly databases: Pick<DatabaseEngine, 'setSynchronousFollowers' | 'openShard' | 'dropSlot' | 'forgetStandby'>;
 }
 
@@ -147,23 +140,12 @@ async function remove({ ports, clusterRegistry, cluster, nodes }: Scene, nodeId:
   if (node === undefined) {
     return [];
   }
-  const { machineKind, machineId } = node;
-  await (machineKind === 'ec2' ? ports.machines.terminate(machineId) : ports.managedDatabases.remove(machineId));
-  const refused =
-    machineKind === 'ec2'
-      ? await refusal(ports.statusAlarms.remove({ cluster: cluster.name, nodeId, machineId }))
-      : null;
-  for (const type of ['A', 'CNAME'] as const) {
-    const record = await ports.dns.read(node.host, type);
-    if (record !== null) {
-      await ports.dns.change([{ action: 'delete', record }]);
-    }
-  }
+  const left = await endNode(ports, cluster.name, node);
   if (node.state !== 'retired') {
     const after: NodeItem = { ...node, state: 'retired', builder: null };
     await clusterRegistry.replace(cluster.name, { kind: 'NODE', value: node }, { kind: 'NODE', value: after });
   }
-  return refused === null ? [] : [`the status alarm of ${nodeId} (${refused})`];
+  return left === null ? [] : [left];
 }
 
 /** The failed node stays silent; the next execution may begin with it. */

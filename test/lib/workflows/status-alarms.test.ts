@@ -43,7 +43,7 @@ test('no recovery is given up because nobody may put alarms; its reason says wha
     .flatMap((output) => /(?<=; )[^;]*too many alarms\)/.exec(output)?.[0] ?? []);
   expect([...new Set(said)]).toEqual([
     'nothing watches its status checks (too many alarms)',
-    'its status alarm is left (too many alarms)',
+    'left: the status alarm of node-3 (too many alarms)',
   ]);
 });
 
