@@ -34,6 +34,15 @@ export async function smallRehearsal(change: Partial<RehearsalOptions>): Promise
   }
 }
 
+/**
+ * Nodes on RDS instances, whose commits wait for nobody: fenced by stop or quarantine, promoted within the bound on losses,
+ * restored from a snapshot or into an empty instance.
+ */
+export const managed: Partial<RehearsalOptions> = { machines: 'rds', durability: 'asynchronous' };
+
+/** Every node holds all rows: a standby is promoted, and the dead node is rebuilt from a volume snapshot and the log. */
+export const replicated: Partial<RehearsalOptions> = { layout: 'replicated', nodes: 3, shards: 1 };
+
 /** The checks that did not hold, with the reason of the outcome; nothing when all did. */
 export function broken({ checks, outcome, reason }: RehearsalReport): readonly string[] {
   return checks.flatMap(({ ok, name, expected, got }) =>
@@ -57,6 +66,7 @@ export function testFaults(
       const report = await smallRehearsal({ ...change, fault });
       expect(broken(report)).toEqual([]);
       expect(report.checks.length).toBeGreaterThan(2);
+      expect(report.load.acknowledged).toBeGreaterThan(100);
       expect(report.checks.map(({ name }) => name)).toContain(needed);
     },
     rehearsalTimeoutMs,

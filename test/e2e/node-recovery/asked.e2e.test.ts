@@ -1,4 +1,4 @@
-import { testFaults } from './small-rehearsal';
+import { testFaults } from '../small-rehearsal';
 
 // A person asks for these.
 testFaults(['planned', 'both-owners']);

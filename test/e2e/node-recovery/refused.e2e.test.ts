@@ -1,4 +1,4 @@
-import { testFaults } from './small-rehearsal';
+import { testFaults } from '../small-rehearsal';
 
 // Nothing may be changed by these.
 testFaults(['false-alarm', 'one-witness']);

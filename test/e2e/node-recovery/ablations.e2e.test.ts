@@ -1,4 +1,4 @@
-import { broken, rehearsalTimeoutMs, smallRehearsal } from './small-rehearsal';
+import { broken, rehearsalTimeoutMs, smallRehearsal } from '../small-rehearsal';
 
 test(
   'without the passes a restore misses rows, and the checks count them',

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { broken, rehearsalTimeoutMs, smallRehearsal } from './small-rehearsal';
+import { broken, rehearsalTimeoutMs, smallRehearsal } from '../small-rehearsal';
 
 const fixture = (name: string): string =>
-  join(__dirname, '..', 'engines', 'postgresql', 'dump', 'fixtures', `${name}.sql`);
+  join(__dirname, '..', '..', 'engines', 'postgresql', 'dump', 'fixtures', `${name}.sql`);
 
 /** The same recovery on a dump with every peculiarity that is handled. */
 test.each(['kill', 'zombie'])(

@@ -1,4 +1,0 @@
-import { testFaults } from './small-rehearsal';
-
-// A recovery gets over these.
-testFaults(['kill', 'corrupt-chunk', 'slot-lost', 'zombie']);

@@ -1,4 +1,0 @@
-import { testFaults } from './small-rehearsal';
-
-// Something happens twice in these.
-testFaults(['step-killed', 'two-alarms', 'again']);

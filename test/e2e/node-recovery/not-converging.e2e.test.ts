@@ -1,0 +1,4 @@
+import { testFaults } from '../small-rehearsal';
+
+// Nor can it catch up with this.
+testFaults(['write-storm']);

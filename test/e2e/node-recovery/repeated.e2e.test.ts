@@ -1,0 +1,4 @@
+import { testFaults } from '../small-rehearsal';
+
+// Something happens twice in these.
+testFaults(['two-alarms', 'again']);

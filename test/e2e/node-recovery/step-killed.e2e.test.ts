@@ -1,0 +1,4 @@
+import { testFaults } from '../small-rehearsal';
+
+// Every state is entered twice in this.
+testFaults(['step-killed']);
