@@ -63,7 +63,9 @@ export const makeStep = (ports: Ports) =>
       const left = await endNode(ports, cluster, node);
       await forgetStandby(ports, clusterRegistry, { cluster, nodeId, primary: shards[0]?.primary });
       await become(clusterRegistry, cluster, node, { ...node, state: 'retired', builder: null });
-      await become(clusterRegistry, cluster, next, { ...next, builder: null });
+      // Whoever owned no shard had none handed over, which is when a replacement becomes a member.
+      const state = next.state === 'building' ? 'serving' : next.state;
+      await become(clusterRegistry, cluster, next, { ...next, state, builder: null });
       return {
         machineId: node.machineId,
         reason: `${nodeId} is retired; ${successor} is in its place${left === null ? '' : `; left: ${left}`}`,

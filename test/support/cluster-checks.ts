@@ -63,7 +63,8 @@ export async function leftoversOf(world: CheckedWorld): Promise<readonly string[
       const followed = shards.filter((shard) => shard.follower === node.id).map(followName);
       found.push(...difference(`slots on ${node.id}`, led, server.slots.keys()));
       found.push(...difference(`subscriptions on ${node.id}`, followed, server.subscriptions.keys()));
-      found.push(...difference(`synchronous names on ${node.id}`, led, server.synchronous));
+      const names = cluster.durability === 'synchronous' ? led : [];
+      found.push(...difference(`synchronous names on ${node.id}`, names, server.synchronous));
     }
   }
   found.push(...(await wrongStandbys(world, nodes)));
@@ -96,7 +97,9 @@ async function wrongStandbys(world: CheckedWorld, nodes: readonly NodeItem[]): P
     const server = world.servers.at(world.dns.resolve(host));
     return server !== null && world.servers.primaryOf(server) !== null;
   });
-  const slots = (await serverOf(world, primary))?.standbySlots ?? [];
+  // Of one that is silent and was not replaced, the slot stays: it may come back.
+  const silent = nodes.filter(({ state }) => state === 'silent').map(({ id }) => standbyName(id));
+  const slots = [...((await serverOf(world, primary))?.standbySlots ?? [])].filter((name) => !silent.includes(name));
   const names = standbys.map(({ id }) => id);
   return [
     ...difference(`slots of standbys on ${primary}`, names.map(standbyName), slots),

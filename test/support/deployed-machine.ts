@@ -13,6 +13,8 @@ import { Killed } from './mortal-calls';
 export interface DeployedMachine {
   readonly machine: StateMachine;
   readonly entries: ReadonlyMap<string, string>;
+  /** By the same function: how long one call of it may take. */
+  readonly limitsMs: ReadonlyMap<string, number>;
 }
 
 /** Synthesizes what `build` puts into a stack: one machine. Takes a second. */
@@ -22,7 +24,7 @@ export function deployMachine(name: string, build: (stack: Stack) => void): Depl
   const template = Template.fromStack(stack);
   const functions = template.findResources('AWS::Lambda::Function') as Record<
     string,
-    { readonly Metadata?: Readonly<Record<string, string>> }
+    { readonly Metadata?: Readonly<Record<string, string>>; readonly Properties: { readonly Timeout?: number } }
   >;
   return {
     machine: loadStateMachine({
@@ -33,12 +35,15 @@ export function deployMachine(name: string, build: (stack: Stack) => void): Depl
     entries: new Map(
       Object.entries(functions).map(([id, { Metadata }]) => [`<${id}>`, Metadata?.['rejoin:entry'] ?? '']),
     ),
+    limitsMs: new Map(
+      Object.entries(functions).map(([id, { Properties }]) => [`<${id}>`, (Properties.Timeout ?? 3) * 1_000]),
+    ),
   };
 }
 
 /** The step of a file, as it is deployed but for its ports. */
 export async function stepOf(entry: string, ports: unknown): Promise<StepHandler<Json>> {
-  const module = (await import(`../../${entry.replace(/\.ts$/, '')}`)) as {
+  const module = (await import(`../../lambdas/${entry.replace(/^lambdas\//, '').replace(/\.ts$/, '')}.ts`)) as {
     makeStep: (ports: unknown) => StepHandler<Json>;
   };
   return module.makeStep(ports);
@@ -46,13 +51,19 @@ export async function stepOf(entry: string, ports: unknown): Promise<StepHandler
 
 const remainingMs = 840_000;
 
+/** The function that a state calls, and what it gives it. */
+export function askedOf(call: TaskCall): { readonly name: string; readonly event: Json } {
+  const { FunctionName: name, Payload: event } = call.arguments as { FunctionName: string; Payload: Json };
+  return { name, event };
+}
+
 /** Runs the step that a state calls, and answers as Lambda does, whatever the step ends with. */
 export async function answerTask(
   { entries }: DeployedMachine,
   call: TaskCall,
   step: (entry: string) => Promise<StepHandler<Json>>,
 ): Promise<Json> {
-  const { FunctionName: name, Payload: event } = call.arguments as { FunctionName: string; Payload: Json };
+  const { name, event } = askedOf(call);
   try {
     const handler = await step(entries.get(name) ?? '');
     const result = await handler(event, { getRemainingTimeInMillis: () => remainingMs });

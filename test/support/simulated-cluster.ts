@@ -15,15 +15,17 @@ import {
 } from '../../core/node-recovery/ownership';
 import { reportedPositionKey } from '../../core/node-recovery/reported-position';
 import { opinionKey, type Opinion } from '../../core/node-recovery/witnesses';
+import type { Random } from '../../core/ports/clock';
 import type { DomainEvent, MetricValue } from '../../core/ports/surroundings';
 import type { StepHandler } from '../../core/step/define-step';
-import { startExecution, type Execution, type TaskCall } from '../../local/states/execution';
+import { startExecution, type Execution, type HistoryEvent, type TaskCall } from '../../local/states/execution';
 import { stateEvent } from '../../local/control/local-executions';
 import { VirtualClock } from '../../local/states/virtual-clock';
 import { NodeRecovery } from '../../lib/workflows/node-recovery';
-import { answerTask, deployMachine, itemsIn, stepOf, type DeployedMachine } from './deployed-machine';
+import { answerTask, askedOf, deployMachine, itemsIn, stepOf, type DeployedMachine } from './deployed-machine';
 import { leftoversOf, missingWrites, twoWriters } from './cluster-checks';
-import { KillablePorts } from './killable-ports';
+import { KillablePorts, type Invocation } from './killable-ports';
+import { Killed } from './mortal-calls';
 import { SimulatedDatabases } from './simulated-databases';
 import { SimulatedDns } from './simulated-dns';
 import { SimulatedHostCommands } from './simulated-host-commands';
@@ -38,6 +40,12 @@ export const cluster = 'orders';
 const sites = ['a', 'b'];
 
 let deployed: DeployedMachine | null = null;
+
+/** The state machine of all these worlds, synthesized once. */
+export function deployedNodeRecovery(): DeployedMachine {
+  deployed ??= deployMachine('node-recovery', (stack) => new NodeRecovery(stack, 'NodeRecovery'));
+  return deployed;
+}
 
 /** Ports at whose calls a step may be killed. */
 const killable = [
@@ -63,7 +71,12 @@ export interface SimulatedClusterOptions {
   readonly shards?: number;
   /** All nodes are managed instances. @default false */
   readonly managed?: boolean;
+  /** The jitter of retries and the ids that expressions make. @default always 0.5 */
+  readonly random?: Random;
 }
+
+/** How the work of a step's function ended. */
+export type Ended = { readonly answer: Json } | { readonly thrown: unknown };
 
 /** A step that ran on the simulated ports. */
 export interface Step {
@@ -129,9 +142,12 @@ export class SimulatedCluster {
   readonly settings: ClusterSettings;
   /** By shard and key: what clients were told was written, and what they tried since and were told nothing about. */
   readonly acknowledged = new Map<string, (string | null)[]>();
-  private readonly handlers = new Map<string, StepHandler<Json>>();
+
+  private invocations = 0;
+  private readonly random: Random;
 
   private constructor(options: SimulatedClusterOptions) {
+    this.random = options.random ?? { next: () => 0.5 };
     const nodes = Object.fromEntries(
       [1, 2, 3, 4].map((number) => [
         `node-${number}`,
@@ -370,49 +386,95 @@ export class SimulatedCluster {
 
   /** Starts the deployed machine, as the starter does. */
   recover(input: JsonObject, name = 'recovery-1'): Execution {
-    deployed ??= deployMachine('node-recovery', (stack) => new NodeRecovery(stack, 'NodeRecovery'));
-    const machine = deployed;
+    const machine = deployedNodeRecovery();
     const execution = startExecution(machine.machine, {
       name,
       input: { cluster, trigger: 'agent:node-2', ...input },
       world: {
         clock: this.clock,
-        random: { next: () => 0.5 },
+        random: this.random,
         tasks: { run: (call) => this.run(machine, call) },
         objects: itemsIn(this.backups),
+        onEvent: (of, event) => {
+          this.onEvent(of, event);
+        },
       },
     });
     this.executions.set(name, execution);
     return execution;
   }
 
+  /** Called for each event of each execution's history. */
+  onEvent: (execution: Execution, event: HistoryEvent) => void = () => undefined;
+
   private async run(machine: DeployedMachine, call: TaskCall): Promise<Json> {
+    const { name, event } = askedOf(call);
+    const limitMs = machine.limitsMs.get(name) ?? 0;
     return answerTask(machine, call, async (entry) => {
       this.steps.push({ entry, state: call.stateName });
       await this.onStep(call.stateName);
-      return this.handler(entry);
+      const invocation = this.invocation(call.stateName, event, limitMs);
+      return async (given) =>
+        this.withinLimit(invocation, this.ends(invocation, await this.handler(entry, invocation), given));
     });
   }
 
-  /** The step of a file, as it is deployed but for its ports. */
-  private async handler(entry: string): Promise<StepHandler<Json>> {
-    const made = this.handlers.get(entry);
-    if (made !== undefined) {
-      return made;
+  private invocation(state: string, event: unknown, limitMs: number): Invocation {
+    this.invocations += 1;
+    return { number: this.invocations, state, event, endsAtMs: this.clock.nowMs() + limitMs, dead: false };
+  }
+
+  /** What a step's function answers; nothing is heard of a process that was killed, whatever it made of that. */
+  private async ends(invocation: Invocation, handler: StepHandler<Json>, event: unknown): Promise<Json> {
+    const remainingMs = (): number => invocation.endsAtMs - this.clock.nowMs();
+    const ended = await this.onInvocation(invocation, () =>
+      handler(event, { getRemainingTimeInMillis: remainingMs }).then(
+        (answer) => ({ answer }),
+        (thrown: unknown) => ({ thrown }),
+      ),
+    );
+    if (invocation.dead) {
+      throw new Killed(`invocation ${invocation.number}`);
     }
-    const handler = await stepOf(entry, this.ports());
-    this.handlers.set(entry, handler);
-    return handler;
+    if ('thrown' in ended) {
+      throw ended.thrown;
+    }
+    return ended.answer;
+  }
+
+  /** Stands around each call of a step's function. */
+  onInvocation: (invocation: Invocation, work: () => Promise<Ended>) => Promise<Ended> = (_invocation, work) => work();
+
+  /** Lambda ends a function's process when its time is over, wherever it is then. */
+  private async withinLimit<T>(invocation: Invocation, work: Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const over = this.clock.sleep(invocation.endsAtMs - this.clock.nowMs(), done.signal).then(
+      () => {
+        invocation.dead = true;
+        throw new Killed(`the end of the time of invocation ${invocation.number}`);
+      },
+      () => work,
+    );
+    try {
+      return await Promise.race([work, over]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  /** The step of a file, as it is deployed but for its ports. */
+  private async handler(entry: string, invocation: Invocation): Promise<StepHandler<Json>> {
+    return stepOf(entry, this.ports(invocation));
   }
 
   /** Calls a step directly, for tests of one step. */
   async call(entry: string, state: string, input: JsonObject, execution = 'recovery-1'): Promise<Json> {
-    const handler = await this.handler(`lambdas/${entry}.ts`);
+    const handler = await this.handler(`lambdas/${entry}.ts`, this.invocation(state, input, Number.POSITIVE_INFINITY));
     return handler({ run: { machine: 'node-recovery', execution, state }, input });
   }
 
   /** All ports; each step takes those that it needs. */
-  private ports() {
+  private ports(invocation: Invocation) {
     const ports = {
       clock: this.clock,
       ledger: new RunLedger(this.store, this.clock),
@@ -447,7 +509,7 @@ export class SimulatedCluster {
     return Object.fromEntries(
       Object.entries(ports).map(([name, port]) => [
         name,
-        killable.includes(name) ? this.mortality.wrap(name, port) : port,
+        killable.includes(name) ? this.mortality.wrap(name, port, invocation) : port,
       ]),
     );
   }
