@@ -8,11 +8,12 @@ import { fenceSchema, type Fence, type Shard } from '../cluster/items';
 
 /** What the rows part leaves behind. */
 export const restoredSchema = z.object({
-  /** Null, as the three below, where a volume was restored: nobody chooses or counts its rows. */
+  /** Null, as the four below, where a volume was restored: nobody chooses or counts its rows. */
   workKey: z.string().nullable(),
   rows: z.number().nullable(),
   bytes: z.number().nullable(),
   chunks: z.number().nullable(),
+  damagedChunks: z.number().nullable(),
   passes: z.array(passSummarySchema),
   rowsRepaired: z.number(),
   comparedRows: z.number(),
@@ -194,6 +195,7 @@ function figuresOf({ restored, recovered, records, durability }: RecoveryTrace):
     { name: 'rows restored', value: restored?.rows ?? null, unit: 'rows' },
     { name: 'bytes restored', value: restored?.bytes ?? null, unit: 'bytes' },
     { name: 'chunks restored', value: restored?.chunks ?? null, unit: 'chunks' },
+    { name: 'damaged chunks read from the other owner', value: restored?.damagedChunks ?? null, unit: 'chunks' },
     { name: 'rows compared', value: restored?.comparedRows ?? null, unit: 'rows' },
     { name: 'rows repaired after a gap between two lineages', value: restored?.rowsRepaired ?? null, unit: 'rows' },
   ];

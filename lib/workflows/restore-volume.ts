@@ -48,6 +48,7 @@ export class RestoreVolume extends Construct {
           rows: null,
           bytes: null,
           chunks: null,
+          damagedChunks: null,
           passes: [],
           rowsRepaired: 0,
           comparedRows: expression('$comparison.rows'),

@@ -58,9 +58,13 @@ function statesOf(world: BackupWorld): readonly string[] {
   return history.flatMap((event) => event.stateEnteredEventDetails?.name ?? []);
 }
 
-async function keysBelow(world: BackupWorld, folder: string): Promise<readonly string[]> {
+async function keysBelow(
+  world: BackupWorld,
+  folder: string,
+  objects = world.cluster.backups,
+): Promise<readonly string[]> {
   const keys: string[] = [];
-  for await (const { key } of world.cluster.backups.list(folder)) {
+  for await (const { key } of objects.list(folder)) {
     keys.push(key);
   }
   return keys;
@@ -110,6 +114,14 @@ test('a damaged or missing chunk is read from the survivor instead, and counted'
   const { result, restored } = await recover(world);
   expect(result.status).toBe('SUCCEEDED');
   expect(restored?.damagedChunks).toBe(2);
+  const { evidence } = world.cluster;
+  const documents = await keysBelow(world, `${cluster}/node-recovery/`, evidence);
+  const key = documents.find((each) => each.endsWith('.json')) ?? '';
+  expect(JSON.parse((await evidence.read(key)).toString())).toMatchObject({
+    figures: expect.arrayContaining([
+      { name: 'damaged chunks read from the other owner', value: 2, unit: 'chunks' },
+    ]) as unknown,
+  });
   expect(await world.cluster.missing()).toEqual([]);
 });
 
