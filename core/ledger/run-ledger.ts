@@ -48,7 +48,8 @@ export class RunLedger {
 
   /**
    * Keeps a record. `first`: a success is never overwritten, for it is the answer that the execution saw. `newest`: for
-   * steps that only read, and so may answer differently each time.
+   * steps that only read, and so may answer differently each time; the write of an earlier attempt that comes late is
+   * dropped, for its `attempts` say what it had found.
    */
   async keep(run: Run, input: Json, record: StepRecord, which: 'first' | 'newest'): Promise<void> {
     const key = { pk: partition(run), sk: stepKey(record.state, input) };
@@ -60,7 +61,7 @@ export class RunLedger {
           kind: 'put',
           key,
           value,
-          when: { absentOrEquals: which === 'first' ? { ok: false } : {} },
+          when: { absentOrEquals: which === 'first' ? { ok: false } : { attempts: record.attempts - 1 } },
           expiresAtMs: this.clock.nowMs() + keptForMs,
         },
       ]);

@@ -214,7 +214,12 @@ async function finish(scene: Scene, shard: Shard): Promise<number> {
 async function turnAround(scene: Scene, shard: Shard): Promise<void> {
   const { ports, clusterRegistry, cluster, from, to, oldName, newName } = scene;
   const { databases: engine } = ports;
-  const [{ confirmedTo }] = await Promise.all([engine.slot(to, newName), engine.stopFollowing(to, oldName)]);
+  const [{ confirmedTo }] = await Promise.all([
+    engine.slot(to, newName),
+    engine.stopFollowing(to, oldName),
+    // Closed at the new epoch, too: a late order to open it at the old one, of a step that was killed, is refused there.
+    engine.closeShard(from, { shard: shard.id, epoch: shard.epoch, drainTimeoutMs }),
+  ]);
   if (confirmedTo === null) {
     throw new RejoinError('SlotLost', `slot ${newName} on ${to.nodeId} is lost, so ${from.nodeId} can't follow it`);
   }

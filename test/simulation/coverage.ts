@@ -26,7 +26,7 @@ export function partsOf(definition: JsonObject): MachineParts {
     }
   };
   graph(definition);
-  return { states, catches };
+  return { states: [...new Set(states)], catches: [...new Set(catches)] };
 }
 
 function catchName(state: string, next: string): string {

@@ -2,6 +2,7 @@ import { RejoinError } from '../../core/errors';
 import type { Invocation, PortCall } from '../support/killable-ports';
 import { Killed } from '../support/mortal-calls';
 import { cluster, type Ended, type SimulatedCluster } from '../support/simulated-cluster';
+import { onlyReads } from './port-calls';
 import { inWords, type Fault, type NodeName, type Plan, type Service } from './plan';
 
 const throttled = {
@@ -28,6 +29,9 @@ export class FaultInjector {
   readonly touched = new Set<string>();
   /** Whether replication may be broken between two nodes that live. */
   brokeReplication = false;
+  /** Whether a command reached its machine long after the step that sent it was gone. */
+  lateCommand = false;
+  private changes = 0;
   private readonly due = new Map<number, readonly Fault[]>();
   private readonly shortages = new Map<Service, number>();
 
@@ -44,7 +48,7 @@ export class FaultInjector {
   /** One call of a port, with whatever is due at it. */
   async around({ port, method, invocation }: PortCall, effect: () => Promise<unknown>): Promise<unknown> {
     this.calls += 1;
-    const due = this.due.get(this.calls) ?? [];
+    const due = onlyReads(`${port}.${method}`) ? [] : this.nextDue();
     for (const fault of due) {
       this.hooks.say(`fault at ${port}.${method} of '${invocation.state}': ${inWords(fault)}`);
       await this.bringAbout(fault, invocation);
@@ -56,6 +60,7 @@ export class FaultInjector {
     }
     for (const fault of due) {
       if (fault.kind === 'slow call') {
+        this.lateCommand ||= port === 'hostCommands';
         await this.world.clock.sleep(fault.delayMs);
       }
     }
@@ -64,6 +69,19 @@ export class FaultInjector {
       this.end(invocation);
     }
     return result;
+  }
+
+  /** What goes wrong before anybody is called. */
+  async beginning(): Promise<void> {
+    for (const fault of this.due.get(0) ?? []) {
+      this.hooks.say(`fault: ${inWords(fault)}`);
+      await this.bringAbout(fault, null);
+    }
+  }
+
+  private nextDue(): readonly Fault[] {
+    this.changes += 1;
+    return this.due.get(this.changes) ?? [];
   }
 
   /** Lets a step whose answer is lost end as if it had been killed at its end. */
@@ -92,7 +110,7 @@ export class FaultInjector {
     }
   }
 
-  private async bringAbout(fault: Fault, invocation: Invocation): Promise<void> {
+  private async bringAbout(fault: Fault, invocation: Invocation | null): Promise<void> {
     if ('node' in fault) {
       await this.touch(fault);
       return;
@@ -105,7 +123,9 @@ export class FaultInjector {
         this.shortages.set(fault.service, fault.calls);
         return;
       case 'answer lost':
-        this.unheard.add(invocation);
+        if (invocation !== null) {
+          this.unheard.add(invocation);
+        }
         return;
       case 'no capacity':
         this.world.machines.exhaust(fault.site);

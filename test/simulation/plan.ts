@@ -10,7 +10,10 @@ export type Service = (typeof services)[number];
 /** `replacement`: the newest node that took somebody's place, or is to take it. */
 export type NodeName = 'node-1' | 'node-2' | 'node-3' | 'node-4' | 'replacement';
 
-/** Something that goes wrong. `at` counts the calls of ports by steps, over all executions of a run, from 1. */
+/**
+ * Something that goes wrong. `at` counts the calls of ports by steps that change something, over all executions of a run,
+ * from 1; 0: before anybody is called.
+ */
 export type Fault =
   /** The process of the step that makes the call ends, before or after the effect. */
   | { readonly kind: 'kill step'; readonly at: number; readonly when: 'before' | 'after' }
@@ -60,11 +63,13 @@ export interface Plan {
   /** Writes of clients before each step, and how likely one more is at each call of a port. */
   readonly writesPerStep: number;
   readonly writeShare: number;
+  /** How likely a call of a port takes some milliseconds, in which others go on. */
+  readonly latencyShare: number;
   readonly faults: readonly Fault[];
 }
 
-/** Most recoveries make fewer calls; a fault that comes later than the last one never comes. */
-const usualCalls = 300;
+/** Most recoveries make fewer changes; a fault that comes later than the last one never comes. */
+const usualCalls = 120;
 
 const nodeNames = ['node-1', 'node-2', 'node-3', 'node-4'] as const;
 
@@ -87,16 +92,19 @@ export function drawPlan(seed: number, layouts: readonly Layout[]): Plan {
     agentsFirst: world.chance(0.5),
     writesPerStep: world.pick([0, 1, 4]),
     writeShare: world.pick([0, 0.05, 0.3]),
+    latencyShare: world.pick([0, 0.05, 0.3]),
     faults: drawFaults(random.fork('faults')),
   };
 }
 
 function drawFaults(random: Prng): readonly Fault[] {
   const kinds = faultKinds.filter(() => random.chance(0.35));
+  // Steps die and calls are late at any moment, so they take part in more runs than what happens once.
+  kinds.push(...ofSteps.filter(() => random.chance(0.5)));
   if (kinds.length === 0) {
     return [];
   }
-  const count = random.pick([0, 1, 1, 2, 3, 5, 8]);
+  const count = random.pick([0, 1, 2, 3, 5, 8, 13]);
   const faults = Array.from({ length: count }, () => drawFault(random.pick(kinds), random));
   return faults.flat().sort((left, right) => left.at - right.at);
 }
@@ -135,6 +143,8 @@ const draws: { readonly [Kind in FaultKind]: (at: number, random: Prng) => Extra
 
 export const faultKinds = Object.keys(draws) as readonly FaultKind[];
 
+const ofSteps: readonly FaultKind[] = ['kill step', 'slow call', 'kill step', 'slow call', 'throttle'];
+
 /** A node that goes usually comes back, and what stops goes on: otherwise every later part of a run is about one fault. */
 const ends: Partial<Record<FaultKind, 'node comes back' | 'replication goes on'>> = {
   'node dies': 'node comes back',
@@ -142,13 +152,24 @@ const ends: Partial<Record<FaultKind, 'node comes back' | 'replication goes on'>
   'replication stops': 'replication goes on',
 };
 
+/** What may have gone wrong before. */
+const earlyKinds: readonly FaultKind[] = [
+  'node dies',
+  'node is cut off',
+  'replication stops',
+  'slots are lost',
+  'machine hangs',
+  'no capacity',
+];
+
 function drawFault(kind: FaultKind, random: Prng): readonly Fault[] {
-  const at = random.between(1, random.pick([40, usualCalls]));
+  const early = earlyKinds.includes(kind) && random.chance(0.2);
+  const at = early ? 0 : random.between(1, random.pick([20, usualCalls]));
   const fault = draws[kind](at, random);
   const end = ends[kind];
   return end === undefined || !('node' in fault) || random.chance(0.4)
     ? [fault]
-    : [fault, { kind: end, at: at + random.between(1, 120), node: fault.node }];
+    : [fault, { kind: end, at: at + random.between(1, 60), node: fault.node }];
 }
 
 function anyNode(random: Prng): NodeName {
@@ -159,5 +180,5 @@ function anyNode(random: Prng): NodeName {
 export function inWords(fault: Fault): string {
   const { kind, at, ...detail } = fault;
   const rest = Object.entries(detail).map(([name, value]) => `${name} ${value}`);
-  return [`call ${at}: ${kind}`, ...rest].join(', ');
+  return [`${at === 0 ? 'before' : `change ${at}`}: ${kind}`, ...rest].join(', ');
 }

@@ -1,22 +1,26 @@
-import type { CampaignReport, FoundViolation, Reached } from './campaign';
+import type { CampaignReport, FoundViolation } from './campaign';
 import type { Layout } from './plan';
 
 /** The report for people. */
 export function reportText(report: CampaignReport, layouts: readonly Layout[]): string {
   const outcomes = Object.entries(report.outcomes).sort(([left], [right]) => (left < right ? -1 : 1));
+  const { states, catches, notReached: missing } = report.coverage;
   return [
     ...report.violations.map((violation) => violationText(violation, layouts)),
     `${report.workflow}: ${report.runs} runs from seed ${report.seed}, ${report.runsPerSecond} a second`,
     `outcomes: ${outcomes.map(([outcome, count]) => `${outcome} ${count}`).join(', ')}`,
-    `states reached: ${reachedText(report.coverage.states)}`,
-    `catches reached: ${reachedText(report.coverage.catches)}`,
+    `states reached: ${states}${notReachedText(report, missing.states)}`,
+    `catches reached: ${catches}${notReachedText(report, missing.catches)}`,
     report.violations.length === 0 ? 'every invariant held' : `${report.violations.length} runs broke an invariant`,
     '',
   ].join('\n');
 }
 
-function reachedText({ reached, missing }: Reached): string {
-  return missing.length === 0 ? reached : `${reached}; not: ${missing.map((name) => `'${name}'`).join(', ')}`;
+/** Few runs reach little, which says nothing. */
+const tellingRuns = 100;
+
+function notReachedText({ runs }: CampaignReport, missing: readonly string[]): string {
+  return missing.length === 0 || runs < tellingRuns ? '' : `; not: ${missing.map((name) => `'${name}'`).join(', ')}`;
 }
 
 /** The one command that replays a violation with the fewest faults. */

@@ -4,6 +4,7 @@ import { followName } from '../../core/node-recovery/ownership';
 import type { Change } from '../../core/ports/registry';
 import type { Invocation, PortCall } from '../support/killable-ports';
 import { cluster, type SimulatedCluster } from '../support/simulated-cluster';
+import { changesCluster } from './port-calls';
 
 export const invariants = [
   'one writer a shard',
@@ -20,10 +21,6 @@ export interface Violation {
   readonly invariant: Invariant;
   readonly detail: string;
 }
-
-/** What only looks, or is its own lease: everything else that a step does to a cluster needs the lease it was given. */
-const harmless =
-  /^(ledger|leases|backups|evidence|executions|hostCommands)\.|^(registry|dns)\.(read|list|changeState)|^machines\.(observe|list|newestSnapshot|snapshotState|launch)|^databases\.(probe|position|holdings|preflight|describe|shards|synchronousFollowers|slot|retention|peek|planRanges|readRange|checksum|digests|rowDigests|appliedTo|followerState|streamingFollowers|confirmedPositions|standbyState|logKeptFromMs|indexProgress)$/;
 
 /** Looks at a simulated cluster after each thing that happens to it, and notes what must never be. */
 export class Watch {
@@ -75,7 +72,7 @@ export class Watch {
 
   before({ port, method, invocation }: PortCall): void {
     const name = `${port}.${method}`;
-    if (this.withoutLease.has(invocation) && !harmless.test(name)) {
+    if (this.withoutLease.has(invocation) && changesCluster(name)) {
       this.found('no change without the lease', `'${invocation.state}' called ${name} though its lease was lost`);
     }
   }

@@ -473,6 +473,9 @@ export class SimulatedCluster {
     return handler({ run: { machine: 'node-recovery', execution, state }, input });
   }
 
+  /** What steps are given as the port of this name; for tests that put a fault into the product. */
+  replacePort: (name: string, port: object) => object = (_name, port) => port;
+
   /** All ports; each step takes those that it needs. */
   private ports(invocation: Invocation) {
     const ports = {
@@ -507,10 +510,10 @@ export class SimulatedCluster {
       executions: this.executionsPort(),
     };
     return Object.fromEntries(
-      Object.entries(ports).map(([name, port]) => [
-        name,
-        killable.includes(name) ? this.mortality.wrap(name, port, invocation) : port,
-      ]),
+      Object.entries(ports).map(([name, given]) => {
+        const port = this.replacePort(name, given);
+        return [name, killable.includes(name) ? this.mortality.wrap(name, port, invocation) : port];
+      }),
     );
   }
 
