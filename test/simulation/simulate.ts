@@ -346,7 +346,10 @@ class Run {
       return false;
     }
     // What a fault did to other nodes, and to those who replicate with them, the recovery of this one does not mend.
-    const others = [...this.faults.touched].some((node) => baseId(node) !== this.plan.victim);
+    // A replacement that a fault met after it had joined is such another node.
+    const others = [...this.faults.touched].some(
+      (node) => baseId(node) !== this.plan.victim || (outcome === 'recovered' && node !== this.plan.victim),
+    );
     // Known and told in docs/reliability.md: no later state mends a late command, nor an undone one the other standbys.
     const known = this.faults.lateCommand || outcome === 'undone';
     const replicated = this.plan.layout === 'replicated' && (this.faults.touched.size > 0 || known);
