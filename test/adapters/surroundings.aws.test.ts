@@ -33,7 +33,7 @@ test('a secret may have a certificate authority; else the public ones count', as
   const source = connectionSource(
     { cluster: (name) => Promise.resolve(clusterSettings({ name })) },
     new ManagedSecrets(client, systemClock),
-    '/nowhere',
+    '/nowhere/ca-cert.pem',
   );
   expect(await source.certificateAuthority('ledger')).toBe(certificate);
   expect(await source.certificateAuthority('orders')).toContain('-----BEGIN CERTIFICATE-----');
