@@ -10,7 +10,8 @@ let tables = 0;
 
 beforeAll(async () => {
   moto = await startMoto();
-  client = new DynamoDBClient(moto.client);
+  // moto looks at a condition and writes in two moments of its own: on one connection no other request comes in between.
+  client = new DynamoDBClient({ ...moto.client, requestHandler: { httpAgent: { keepAlive: true, maxSockets: 1 } } });
 });
 afterAll(async () => {
   client.destroy();
