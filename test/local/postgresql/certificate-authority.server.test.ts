@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
+import { Client } from 'pg';
 import { shortSession, withSession, type ConnectionSource } from '../../../engines/postgresql/connection';
 import { CertificateAuthority } from '../../../local/postgresql/certificate-authority';
 import { expectError } from '../../contract/expect-error';
-import { startTestServer, testClient, type TestServer } from '../../support/postgres';
+import { startTestServer, type TestServer } from '../../support/postgres';
 
 let server: TestServer;
 
@@ -45,5 +46,8 @@ test('a server whose certificate comes from somebody else is refused', async () 
 });
 
 test('a session that is not encrypted is refused', async () => {
-  await expect(testClient(server, server.address)).rejects.toThrow('no encryption');
+  const { host, port, database } = server.address;
+  const { username: user, password } = server.credentials;
+  const client = new Client({ host, port, database, user, password, ssl: false });
+  await expect(client.connect()).rejects.toThrow('no encryption');
 });
